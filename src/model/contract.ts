@@ -1,0 +1,86 @@
+import type { z } from "zod";
+import type { Rng } from "../base/rng.ts";
+import type { Json, State } from "../base/state.ts";
+import type { Dataset } from "../data/dataset.ts";
+import type { OutcomeKind, Role } from "../data/schema.ts";
+
+/** A key of REFERENCES.md, with the place in it: `{ key: "Nie2021", at: "eq. 4" }`. */
+export interface Citation {
+  readonly key: string;
+  readonly at?: string;
+  /** What is done differently here, in one sentence. */
+  readonly departure?: string;
+}
+
+/** What a task's models predict. */
+export interface Predictions {
+  uplift: UpliftPrediction;
+}
+export type Task = keyof Predictions;
+
+/** Predicted effects of n units, in units of the outcome, treated minus control. */
+export interface UpliftPrediction {
+  /** The treated arms, in the dataset's order, control left out. */
+  readonly arms: readonly string[];
+  /** One array of n effects an arm. */
+  readonly effect: readonly Float64Array[];
+  /** Bounds of the interval at `level`, one array of n an arm, where the model has intervals. */
+  readonly lower?: readonly Float64Array[];
+  readonly upper?: readonly Float64Array[];
+  /** Coverage of the interval, 0.95 for example. */
+  readonly level?: number;
+  /** Expected outcome under each arm, control first, where the model has one: arms + 1 arrays of n. */
+  readonly outcome?: readonly Float64Array[];
+}
+
+export interface Traits {
+  /** Roles the data must have for `fit`. */
+  readonly needs: readonly Role[];
+  /** Roles `predict` is shown; never the outcome. */
+  readonly sees: readonly Role[];
+  /** Two arms only, or any number of them. */
+  readonly arms: "two" | "many";
+  readonly outcomes: readonly OutcomeKind[];
+  /** Whether row weights are used; a model without refuses them. */
+  readonly weights: boolean;
+  /** Whether the prediction has intervals. */
+  readonly intervals: boolean;
+  /** `plain` runs in Float64; `net` in float32 on an engine, to whose accuracy its laws are held. */
+  readonly engine: "plain" | "net";
+}
+
+export interface FitContext {
+  /** This fit's own stream; take every random number from it, or from splits of it. */
+  readonly rng: Rng;
+  /** Most worker threads to use; the answer may not depend on it. */
+  readonly threads: number;
+  /** Share of the work done, 0 to 1, and what is being done. */
+  readonly progress: (share: number, what: string) => void;
+  /** Call `signal.throwIfAborted()` between steps. */
+  readonly signal: AbortSignal;
+}
+
+/** A method that can be fitted: frozen, without learned state, and so without `predict`. */
+export interface Model<Id extends string = string, T extends Task = Task, C extends z.ZodType = z.ZodType> {
+  readonly id: Id;
+  readonly task: T;
+  /** One sentence for tables and help. */
+  readonly summary: string;
+  readonly source: readonly Citation[];
+  readonly traits: Traits;
+  /** One strict zod object: type, defaults, bounds, help texts (`.describe`), command line flags, docs table and invalid test inputs come from it. */
+  readonly config: C;
+  /** Config and data are already checked against schema and traits. */
+  fit(config: z.output<C>, data: Dataset, context: FitContext): Promise<Fitted<T>>;
+  restore(config: z.output<C>, state: State): Promise<Fitted<T>>;
+}
+
+export interface Fitted<T extends Task = Task> {
+  /** What a reader of the result should know: loss curve, arm counts, warnings, engine. Plain JSON. */
+  readonly report: Readonly<Record<string, Json>>;
+  /** `data` holds the columns of the roles in `traits.sees`, with the levels the model was fitted on. */
+  predict(data: Dataset): Promise<Predictions[T]>;
+  state(): Promise<State>;
+  /** Frees what the garbage collector cannot; the fitted model is of no use afterwards. */
+  dispose(): void;
+}
