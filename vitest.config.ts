@@ -7,5 +7,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores: more processes than that only take turns.
     maxWorkers: 2,
+    reporters: ["default", "./test/support/closingLine.ts"],
   },
 });
