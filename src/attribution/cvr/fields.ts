@@ -1,0 +1,43 @@
+/** A categorical field of a click: its vocabulary size is known, index 0 .. size - 1. */
+export interface Field {
+  readonly name: string;
+  readonly size: number;
+}
+
+/** A list of earlier items, `length` indices a row, that shares the table of one of the ad fields. */
+export interface SequenceField {
+  readonly name: string;
+  /** The ad field whose table the items are looked up in. */
+  readonly table: string;
+  readonly length: number;
+}
+
+/** What a conversion model reads of each click. Batches hold one column a field: int [rows], sequences int [rows, length], similarities float [rows, bins]. */
+export interface ClickFields {
+  readonly user: readonly Field[];
+  /** Ad and context fields. */
+  readonly ad: readonly Field[];
+  readonly sequences: readonly SequenceField[];
+  /** Cosine similarities of the ad to earlier items, as histograms (see `similarityHistogram`). */
+  readonly similarities: readonly string[];
+}
+
+/** Bins of a similarity histogram: width 1/16 over (-1, 1). */
+export const similarityBins = 32;
+
+/**
+ * log2(1 + count) of each of 32 bins of width 1/16: n rows of `length` cosines become n x 32. Cosines are clamped to +-0.999, as in the
+ * official benchmark code.
+ */
+export function similarityHistogram(cosines: ArrayLike<number>, length: number): Float32Array {
+  const rows = cosines.length / length;
+  const histogram = new Float32Array(rows * similarityBins);
+  for (let i = 0; i < rows; i++) {
+    for (let k = i * length; k < (i + 1) * length; k++) {
+      const clamped = Math.min(0.999, Math.max(-0.999, cosines[k]));
+      histogram[i * similarityBins + Math.floor((clamped + 1) * (similarityBins / 2))]++;
+    }
+  }
+  for (let k = 0; k < histogram.length; k++) histogram[k] = Math.log2(1 + histogram[k]);
+  return histogram;
+}

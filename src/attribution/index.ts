@@ -1,0 +1,4 @@
+import type { Model } from "../model/contract.ts";
+
+/** Models of conversion under several attribution mechanisms, in the order of tables and help. */
+export const attribution: readonly Model[] = [];
