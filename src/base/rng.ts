@@ -1,3 +1,5 @@
+import { usageError } from "./errors.ts";
+
 /**
  * xoshiro128** (Blackman2021), 53-bit floats, split by label.
  *
@@ -14,22 +16,26 @@ export class Rng {
 
   /** @param seed a safe integer; nearby seeds give unrelated streams. */
   constructor(seed: number | readonly [number, number]) {
+    if (typeof seed === "number" && !Number.isSafeInteger(seed)) throw usageError(`seed: must be a whole number between -(2^53 - 1) and 2^53 - 1, got ${seed}`);
     this.key = typeof seed === "number" ? [seed | 0, Math.floor(seed / 4294967296) | 0] : seed;
-    const next = splitMix(this.key[0], this.key[1]);
-    this.a = next();
-    this.b = next();
-    this.c = next();
-    this.d = next();
+    const [low, high] = this.key;
+    this.a = seedWord(low, high, 0);
+    this.b = seedWord(low, high, 1);
+    this.c = seedWord(low, high, 2);
+    this.d = seedWord(low, high, 3);
     if ((this.a | this.b | this.c | this.d) === 0) this.a = 1;
   }
 
-  /** The stream with this label below this one; it depends on the labels alone, not on what was drawn so far. */
+  /** The stream with this label below this one; it depends on the labels alone, not on what was drawn so far. `index` is a safe integer. */
   split(label: string, index = 0): Rng {
     let [h, g] = this.key;
     for (let i = 0; i < label.length; i++) {
       h = mix32(h ^ label.charCodeAt(i));
       g = mix32(g + h);
     }
+    // No character has this code, so that ("a", 98) followed by ("c", 1) is not ("abc", 1).
+    h = mix32(h ^ 0x10000);
+    g = mix32(g + h);
     h = mix32(h ^ (index | 0));
     g = mix32((g ^ Math.floor(index / 4294967296)) + h);
     return new Rng([h, g]);
@@ -58,6 +64,7 @@ export class Rng {
 
   /** Uniform on the integers 0 .. n - 1, without bias (rejection); n from 1 to 2^32. */
   int(n: number): number {
+    if (!(n >= 1 && n <= 4294967296)) throw new RangeError(`int: n must lie between 1 and 2^32, got ${n}`);
     const limit = 4294967296 - (4294967296 % n);
     for (;;) {
       const r = this.uint32();
@@ -95,6 +102,7 @@ export class Rng {
 
   /** Gamma with this shape and scale 1 (Marsaglia2000); shape > 0. */
   gamma(shape: number): number {
+    if (!(shape > 0 && shape < Number.POSITIVE_INFINITY)) throw new RangeError(`gamma: shape must be positive and finite, got ${shape}`);
     if (shape < 1) return this.gamma(shape + 1) * (1 - this.float()) ** (1 / shape);
     const d = shape - 1 / 3;
     const c = 1 / Math.sqrt(9 * d);
@@ -105,13 +113,18 @@ export class Rng {
     }
   }
 
+  /** Beta with these shapes, both > 0; the two gammas meet on the log scale, as either underflows for shapes near 0. */
   beta(a: number, b: number): number {
-    const x = this.gamma(a);
-    return x / (x + this.gamma(b));
+    return 1 / (1 + Math.exp(this.logGamma(b) - this.logGamma(a)));
   }
 
-  /** Poisson with this mean: by inversion below 30, else as a sum of halves. */
+  private logGamma(shape: number): number {
+    return shape < 1 ? Math.log(this.gamma(shape + 1)) + Math.log1p(-this.float()) / shape : Math.log(this.gamma(shape));
+  }
+
+  /** Poisson with this mean, finite and >= 0: by inversion up to 30, else as a sum of halves. */
   poisson(mean: number): number {
+    if (!(mean >= 0 && mean < Number.POSITIVE_INFINITY)) throw new RangeError(`poisson: mean must be finite and at least 0, got ${mean}`);
     if (mean > 30) return this.poisson(mean / 2) + this.poisson(mean / 2);
     let p = Math.exp(-mean);
     let sum = p;
@@ -129,12 +142,17 @@ export class Rng {
   choice(weights: ArrayLike<number>): number {
     let total = 0;
     for (let i = 0; i < weights.length; i++) total += weights[i];
+    if (!(total > 0)) throw new RangeError(`choice: weights must have a positive sum, got ${total}`);
     let u = this.float() * total;
-    for (let i = 0; i < weights.length - 1; i++) {
+    let last = 0;
+    for (let i = 0; i < weights.length; i++) {
+      if (!(weights[i] > 0)) continue;
+      last = i;
       u -= weights[i];
       if (u < 0) return i;
     }
-    return weights.length - 1;
+    // Rounding of the sum can leave a crumb: it goes to the last index that may be drawn at all.
+    return last;
   }
 
   /** Fisher-Yates, in place; returns what it was given. */
@@ -164,12 +182,7 @@ function mix32(x: number): number {
   return t ^ (t >>> 15);
 }
 
-function splitMix(low: number, high: number): () => number {
-  let z = mix32(high) ^ low;
-  let y = high;
-  return () => {
-    z = (z + 0x9e3779b9) | 0;
-    y = mix32(y ^ z);
-    return mix32(z) ^ y;
-  };
+/** Word i of the state: for every i one to one in `low` at fixed `high`, and in `high` at fixed `low`. */
+function seedWord(low: number, high: number, i: number): number {
+  return mix32(mix32(low + Math.imul(i, 0x9e3779b9)) + mix32(high ^ Math.imul(i + 1, 0x85ebca6b)));
 }

@@ -24,7 +24,12 @@ export interface DataSummary {
   readonly sha256?: string;
   readonly control: string;
   readonly arms: readonly { readonly arm: string; readonly rows: number; readonly share: number }[];
-  readonly outcomes: readonly { readonly name: string; readonly kind: OutcomeKind; readonly missing: number; readonly mean: Readonly<Record<string, number>> }[];
+  readonly outcomes: readonly {
+    readonly name: string;
+    readonly kind: OutcomeKind;
+    readonly missing: number;
+    readonly mean: Readonly<Record<string, number>>;
+  }[];
   readonly features: readonly { readonly name: string; readonly kind: string; readonly missing: number; readonly levels?: number }[];
   /** Standardised mean difference of every feature (level) between arm and control; |smd| over 0.1 is worth a look. */
   readonly balance: readonly { readonly feature: string; readonly arm: string; readonly smd: number }[];

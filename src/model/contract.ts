@@ -31,6 +31,8 @@ export interface UpliftPrediction {
   readonly level?: number;
   /** Expected outcome under each arm, control first, where the model has one: arms + 1 arrays of n. */
   readonly outcome?: readonly Float64Array[];
+  /** What happened to the input on the way: levels the model does not know, for example. */
+  readonly notes?: readonly string[];
 }
 
 export interface Traits {
@@ -43,7 +45,7 @@ export interface Traits {
   readonly outcomes: readonly OutcomeKind[];
   /** Whether row weights are used; a model without refuses them. */
   readonly weights: boolean;
-  /** Whether the prediction has intervals. */
+  /** Whether the prediction has intervals, at the default config or by an option. */
   readonly intervals: boolean;
   /** `plain` runs in Float64; `net` in float32 on an engine, to whose accuracy its laws are held. */
   readonly engine: "plain" | "net";
@@ -58,6 +60,11 @@ export interface FitContext {
   readonly progress: (share: number, what: string) => void;
   /** Call `signal.throwIfAborted()` between steps. */
   readonly signal: AbortSignal;
+  /**
+   * Makes a thing at the first call with this key and hands the same one to every later call, also of other models that are fitted to the
+   * same data in one run. What is made depends on data, seed and key alone, so a fit gives the same answer with company and alone.
+   */
+  readonly once?: <V>(key: string, make: (rng: Rng) => Promise<V>) => Promise<V>;
 }
 
 /** A method that can be fitted: frozen, without learned state, and so without `predict`. */
@@ -70,6 +77,8 @@ export interface Model<Id extends string = string, T extends Task = Task, C exte
   readonly traits: Traits;
   /** One strict zod object: type, defaults, bounds, help texts (`.describe`), command line flags, docs table and invalid test inputs come from it. */
   readonly config: C;
+  /** A config that fits in a moment on a few hundred rows: for the contract suite and `--quick` runs. */
+  readonly quick?: z.input<C>;
   /** Config and data are already checked against schema and traits. */
   fit(config: z.output<C>, data: Dataset, context: FitContext): Promise<Fitted<T>>;
   restore(config: z.output<C>, state: State): Promise<Fitted<T>>;

@@ -1,0 +1,93 @@
+import { z } from "zod";
+import { usageError } from "../base/errors.ts";
+import type { Json } from "../base/state.ts";
+import { openDataset } from "../data/open.ts";
+import { fit } from "../model/fit.ts";
+import { saveModel } from "../model/save.ts";
+import { outputFolder } from "./folder.ts";
+import { namedModel } from "./models.ts";
+import { namedData, outFolder, overwriteShape, roleFlags, roleShape, seedShape, threadsShape } from "./options.ts";
+import { progress } from "./progress.ts";
+import { json } from "./table.ts";
+import { type Verb, verb } from "./verb.ts";
+
+const options = z.strictObject({
+  ...roleShape,
+  model: z.string().min(1).describe("the model to fit; liftwise models lists them"),
+  out: outFolder,
+  ...overwriteShape,
+  missingOutcome: z.enum(["error", "drop"]).default("error").describe("rows whose outcome is missing: refuse them, or leave them out and say how many"),
+  ...seedShape,
+  ...threadsShape,
+});
+
+/** `fit DATA --model M --out DIR`: DIR holds `model.json` and `arrays.safetensors`. */
+export const fitVerb: Verb = verb({
+  usage: "fit DATA --treatment COLUMN --control ARM --outcome COLUMN --model MODEL --out DIR",
+  summary: "fit one model and save it",
+  operands: ["data"],
+  options,
+  notes: `the options of the model are listed too when it is named: liftwise fit --model x-learner --help
+they may have the model's name before them, as in compare; one that is called like an option of fit must: --r-learner.propensity
+
+DIR holds model.json (format, model, config, seed, columns, report) and arrays.safetensors
+with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","arms":{"ARM":rows},...},"seconds"}`,
+  examples: [
+    "fit campaign.csv --treatment arm --control none --outcome bought --model dr-learner --seed 1 --out model",
+    "fit simulate:email --outcome visit --model x-learner --out model",
+  ],
+  // An option that fit has too is reached with the model's name before it, as in compare: --r-learner.propensity.
+  parts: async ({ model }) => {
+    if (typeof model !== "string" || model === "") return [];
+    const { id, config } = namedModel(model);
+    return [
+      { at: "", title: `options of ${id}`, schema: config },
+      { at: id, schema: config },
+    ];
+  },
+  run: async ({ options: asked, parts, io }) => {
+    const model = namedModel(asked.model);
+    const source = namedData(asked.data, "fit");
+    if (asked.outcome !== undefined && asked.outcome.length > 1)
+      throw usageError(`--outcome names ${asked.outcome.length} columns, and a model is fitted to one; fit once for each`);
+    const folder = outputFolder(asked.out, asked.overwrite);
+    const bar = await progress(io);
+    try {
+      bar.at(0, "reading");
+      const data = await openDataset(source, roleFlags(asked));
+      const started = performance.now();
+      const { seed, threads, missingOutcome } = asked;
+      const fitted = await fit(model, data, {
+        config: { ...parts[""], ...parts[model.id] },
+        seed,
+        threads,
+        missingOutcome,
+        signal: io.signal,
+        progress: bar.at,
+      });
+      try {
+        await saveModel(fitted, folder.path);
+        folder.keep();
+        bar.done();
+        const seconds = (performance.now() - started) / 1000;
+        const { config, schema, report } = fitted;
+        if (io.json)
+          io.out(
+            json({ model: model.id, out: asked.out, seed, config: config as Json, columns: schema.columns.map((column) => column.name), report, seconds }),
+          );
+        else {
+          io.out(
+            `${model.id} fitted to ${schema.outcome?.name ?? "the outcome"} on ${report.rows} rows and ${schema.columns.length} columns in ${seconds.toFixed(1)} s: ${asked.out}\n`,
+          );
+          if (!io.quiet) io.err(`next: liftwise predict ${asked.out} FILE --out effects.csv\n`);
+        }
+      } finally {
+        fitted.dispose();
+      }
+    } finally {
+      bar.done();
+      folder.drop();
+    }
+    return 0;
+  },
+});

@@ -1,0 +1,84 @@
+import { existsSync } from "node:fs";
+import { z } from "zod";
+import { Dataset, numberColumn } from "../data/dataset.ts";
+import { openDataset } from "../data/open.ts";
+import { readTable } from "../data/read.ts";
+import type { Column } from "../data/schema.ts";
+import { writeTable } from "../data/write.ts";
+import type { UpliftPrediction } from "../model/contract.ts";
+import type { FittedSchema } from "../model/schema.ts";
+import { loadModel } from "../model/save.ts";
+import { models } from "../models.ts";
+import { checkWritable } from "./folder.ts";
+import { json } from "./table.ts";
+import { type Verb, verb } from "./verb.ts";
+
+const options = z.strictObject({
+  model: z.string().min(1).describe("folder that fit wrote"),
+  data: z.string().min(1).describe("the file with one row a unit; it needs the columns the model was fitted on, and no others"),
+  out: z.string().min(1).describe("file to write: .csv, .csv.gz, .tsv or .parquet"),
+  id: z.array(z.string().min(1)).default([]).describe("columns to copy beside the predictions"),
+});
+
+/** `predict DIR FILE --out PRED`: one row a unit, in the order of the file. */
+export const predictVerb: Verb = verb({
+  usage: "predict DIR FILE --out PREDICTIONS",
+  summary: "predict effects with a saved model",
+  operands: ["model", "data"],
+  options,
+  notes: `PREDICTIONS has one row a unit: the --id columns, then effect (two arms) or effect_ARM for each treated arm, in units of the outcome,
+and effect_lower, effect_upper (effect_lower_ARM, effect_upper_ARM) where the model gives intervals
+with --json: {"model","out","rows","columns":["effect",...],"arms":["ARM",...],"level":0.95,"notes":["..."]}; level is null without intervals`,
+  examples: ["predict model customers.csv --out effects.csv --id customer", "predict model customers.parquet --out effects.parquet"],
+  run: async ({ options: asked, io }) => {
+    checkWritable(asked.out, "--out");
+    const fitted = await loadModel(asked.model, models);
+    try {
+      const { data, ids } = await readUnits(asked.data, fitted.schema, asked.id);
+      io.signal.throwIfAborted();
+      const prediction = await fitted.predict(data);
+      const effects = effectColumns(prediction);
+      await writeTable(asked.out, [...ids, ...effects]);
+      const { arms, level = null, notes = [] } = prediction;
+      if (io.json)
+        io.out(
+          json({
+            model: fitted.model.id,
+            out: asked.out,
+            rows: data.rows,
+            columns: effects.map((column) => column.name),
+            arms,
+            level: prediction.lower === undefined ? null : level,
+            notes,
+          }),
+        );
+      else {
+        io.out(`${data.rows} rows: ${effects.map((column) => column.name).join(", ")}: ${asked.out}\n`);
+        for (const note of notes) io.err(`note: ${note}\n`);
+      }
+    } finally {
+      fitted.dispose();
+    }
+    return 0;
+  },
+});
+
+// Columns are read as what they were when the model was fitted: zip codes stay texts.
+async function readUnits(path: string, schema: FittedSchema, id: readonly string[]): Promise<{ data: Dataset; ids: Column[] }> {
+  const wanted = [...schema.columns.map((column) => column.name), ...id];
+  const text = schema.columns.filter((column) => column.kind === "category").map((column) => column.name);
+  const named = !existsSync(path) && /^[a-z0-9-]+([:/].*)?$/.test(path) && !/\.\w+$/.test(path);
+  const columns = named ? (await openDataset(path, {})).columns : await readTable(path, { columns: [...new Set(wanted)], text });
+  const table = new Dataset(columns, { features: [], outcomes: [] }, path);
+  return { data: table, ids: [...new Set(id)].map((name) => table.column(name)) };
+}
+
+/** The columns of the output. */
+export function effectColumns({ arms, effect, lower, upper }: UpliftPrediction): Column[] {
+  const name = (stem: string, arm: string): string => (arms.length === 1 ? stem : `${stem}_${arm}`);
+  return arms.flatMap((arm, a) => [
+    numberColumn(name("effect", arm), effect[a]),
+    ...(lower === undefined ? [] : [numberColumn(name("effect_lower", arm), lower[a])]),
+    ...(upper === undefined ? [] : [numberColumn(name("effect_upper", arm), upper[a])]),
+  ]);
+}

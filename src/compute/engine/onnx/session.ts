@@ -1,0 +1,57 @@
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
+import type { Graph } from "../../graph.ts";
+import { bindShape } from "../../tensor.ts";
+import { bindInputs, type CompileOptions, counted, type Engine, type Program, type Value } from "../contract.ts";
+import { emit } from "./emit.ts";
+
+/** What onnxruntime-node and onnxruntime-web have in common. */
+export interface Runtime {
+  readonly InferenceSession: { create(model: Uint8Array, options: InferenceSession.SessionOptions): Promise<InferenceSession> };
+  readonly Tensor: TensorConstructor;
+}
+
+/** An engine on one of the two builds of onnxruntime. `keepsPlace`: whether results can be written straight into arrays given for them. */
+export function onnxEngine(id: "onnx" | "onnx-web", version: string, runtime: Runtime, provider: "cpu" | "wasm", keepsPlace: boolean): Engine {
+  return { id, version, precision: "float32", compile: (graph, options) => compile(graph, options) };
+
+  async function compile(graph: Graph, { threads }: CompileOptions): Promise<Program> {
+    const session = await runtime.InferenceSession.create(emit(graph), {
+      executionProviders: [provider],
+      graphOptimizationLevel: "all",
+      executionMode: "sequential",
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      enableMemPattern: true,
+      logSeverityLevel: 3,
+    });
+    const tensor = ({ data, shape }: Value): OrtTensor =>
+      data instanceof Int32Array
+        ? new runtime.Tensor("int32", data, shape)
+        : new runtime.Tensor("float32", data instanceof Float64Array ? Float32Array.from(data) : data, shape);
+    return counted({
+      run: async (feeds, into = {}) => {
+        const bound = bindInputs(graph, feeds);
+        const given: Record<string, OrtTensor> = {};
+        for (const { attributes } of graph.inputs) given[attributes.name] = tensor(feeds[attributes.name]);
+        const wanted: Record<string, OrtTensor | null> = {};
+        for (const [name, x] of Object.entries(graph.outputs)) {
+          const place = into[name];
+          wanted[name] = keepsPlace && place instanceof Float32Array ? new runtime.Tensor("float32", place, bindShape(x.shape, bound)) : null;
+        }
+        const results = await session.run(given, wanted as InferenceSession.FetchesType);
+        const values: Record<string, Value> = {};
+        for (const name of Object.keys(graph.outputs)) values[name] = result(results[name] as OrtTensor, into[name]);
+        return values;
+      },
+      dispose: () => void session.release(),
+    });
+  }
+}
+
+function result(tensor: OrtTensor, place: Float32Array | Float64Array | undefined): Value {
+  const data = tensor.data as Float32Array | Int32Array;
+  const shape = tensor.dims;
+  if (place === undefined) return { shape, data };
+  if (place !== data) place.set(data);
+  return { shape, data: place };
+}

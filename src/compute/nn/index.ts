@@ -1,0 +1,11 @@
+export { type Activation, activate, activationNames } from "./activation.ts";
+export { attention, type AttentionInputs, type AttentionOptions, scaledDotProduct } from "./attention.ts";
+export { linearMmd, rbfMmd, squaredDistances, wasserstein, type WassersteinOptions } from "./balance.ts";
+export { dense, type DenseOptions, mlp, type MlpOptions } from "./dense.ts";
+export { dropout } from "./dropout.ts";
+export { embedding, type EmbeddingOptions } from "./embedding.ts";
+export { type Expert, type ExpertsOptions, gate, mixture, mmoe, ple, several } from "./experts.ts";
+export { gru, type GruOptions, type Recurrent } from "./gru.ts";
+export { layerNorm } from "./layerNorm.ts";
+export { bceWithLogits, huber, poisson, softmaxCrossEntropy, squaredError, type Ziln, ziln, zilnMean } from "./losses.ts";
+export { squeezeExcitation } from "./squeezeExcitation.ts";

@@ -1,0 +1,98 @@
+import { usageError } from "../../base/errors.ts";
+import type { Numbers, Value } from "../engine/contract.ts";
+import type { Graph } from "../graph.ts";
+import type { Tensor } from "../tensor.ts";
+
+/** The batch columns that read each lazy table, found in the graph. @throws LiftwiseError (usage) when a table or its indices are used otherwise */
+export function lookupsOf(graph: Graph, tables: ReadonlyMap<string, Tensor>, columnPrefix: string): Map<string, string[]> {
+  const lookups = new Map([...tables.keys()].map((name) => [name, [] as string[]]));
+  const owner = new Map<string, string>();
+  const inputNames = new Map([...tables].map(([name, x]) => [x.op === "input" ? x.attributes.name : "", name]));
+  const tableOf = (x: Tensor): string | undefined => (x.op === "input" ? inputNames.get(x.attributes.name) : undefined);
+  for (const x of graph.nodes) {
+    x.inputs.forEach((read, k) => {
+      const table = tableOf(read);
+      if (table === undefined) return;
+      const column = x.op === "gather" && k === 0 ? columnOf(x.inputs[1], columnPrefix) : undefined;
+      if (column === undefined)
+        throw usageError(
+          `weights: the lazy table "${table}" is read by ${x.op}, but may only be read by gather with a column of the batch as indices; set lazy: false`,
+        );
+      if ((owner.get(column) ?? table) !== table)
+        throw usageError(
+          `weights: column "${column}" indexes both lazy tables "${owner.get(column)}" and "${table}"; give it to the batch twice, or set lazy: false`,
+        );
+      owner.set(column, table);
+      const list = lookups.get(table) as string[];
+      if (!list.includes(column)) list.push(column);
+    });
+  }
+  for (const x of graph.nodes) {
+    if (x.op === "gather" && tableOf(x.inputs[0]) !== undefined) continue;
+    for (const read of x.inputs) {
+      const name = read.op === "input" && read.attributes.name.startsWith(columnPrefix) ? read.attributes.name.slice(columnPrefix.length) : undefined;
+      const moves = x.op === "reshape" || x.op === "slice";
+      if (name !== undefined && owner.has(name) && !moves)
+        throw usageError(
+          `weights: column "${name}" indexes the lazy table "${owner.get(name)}" and is also read by ${x.op}; give it to the batch twice, or set lazy: false`,
+        );
+    }
+  }
+  return lookups;
+}
+
+function columnOf(x: Tensor, prefix: string): string | undefined {
+  if (x.op === "reshape" || x.op === "slice") return columnOf(x.inputs[0], prefix);
+  return x.op === "input" && x.attributes.name.startsWith(prefix) ? x.attributes.name.slice(prefix.length) : undefined;
+}
+
+/** Numbers the rows that a batch names 0, 1, 2, ... in order of first appearance. */
+export class RowIndex {
+  private readonly slot: Int32Array;
+  private readonly touched: Int32Array;
+  private count = 0;
+  private readonly name: string;
+
+  constructor(name: string, size: number) {
+    this.name = name;
+    this.slot = new Int32Array(size).fill(-1);
+    this.touched = new Int32Array(size);
+  }
+
+  /** The table's rows that were named since `clear`, in order. */
+  rows(): Int32Array {
+    return this.touched.subarray(0, this.count);
+  }
+
+  /** The same indices in terms of `rows()`. */
+  renumber({ data, shape }: Value, column: string): Value {
+    const out = new Int32Array(data.length);
+    for (let i = 0; i < out.length; i++) {
+      const row = data[i];
+      const slot = this.slot[row];
+      if (slot === undefined) throw usageError(`columns: "${column}" holds ${row}, but the table "${this.name}" has rows 0 .. ${this.slot.length - 1}`);
+      if (slot >= 0) out[i] = slot;
+      else {
+        this.slot[row] = out[i] = this.count;
+        this.touched[this.count++] = row;
+      }
+    }
+    return { data: out, shape };
+  }
+
+  clear(): void {
+    for (let i = 0; i < this.count; i++) this.slot[this.touched[i]] = -1;
+    this.count = 0;
+  }
+}
+
+/** Rows of a table, one after the other. */
+export function takeTable<A extends Numbers>(table: A, width: number, rows: Int32Array): A {
+  const out = new (table.constructor as new (length: number) => A)(rows.length * width);
+  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) out[o++] = table[j];
+  return out;
+}
+
+export function putTable(table: Numbers, width: number, rows: Int32Array, values: Numbers): void {
+  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) table[j] = values[o++];
+}

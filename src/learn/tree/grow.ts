@@ -1,0 +1,268 @@
+import { addLeaf, type ForestDraft } from "./forest.ts";
+import { argument, type Job, nodeWords, number } from "./layout.ts";
+import { limitsOf, operation } from "./operations.ts";
+import { categorySet, cellSums, found, leafValue, type NodeSums, type SplitLimits, scanCategory } from "./split.ts";
+import type { Team } from "./team.ts";
+
+/** Limits of a tree, in real units. */
+export interface GrowLimits extends SplitLimits {
+  readonly maxLeaves: number;
+  readonly maxDepth: number;
+}
+
+interface Leaf extends NodeSums {
+  /** Index in the draft, and in the tree that is being grown. */
+  readonly node: number;
+  readonly local: number;
+  readonly begin: number;
+  readonly end: number;
+  readonly depth: number;
+  /** Histogram of its own while it can be split, else -1. */
+  readonly histogram: number;
+  readonly column: number;
+  readonly split: Float64Array | undefined;
+}
+
+interface Growth {
+  readonly job: Job;
+  readonly draft: ForestDraft;
+  readonly limits: GrowLimits;
+  readonly inUnits: SplitLimits;
+  readonly columns: number;
+  /** Histograms nobody uses. */
+  readonly free: number[];
+  /** Where the next set of categories goes. */
+  sets: number;
+  readonly team: Team;
+  readonly solo: Team;
+}
+
+/** A phase with less work than this (rows times columns, about a nanosecond each) is over before another thread wakes. */
+const worthSharing = 40_000;
+
+/**
+ * Grows one tree leaf by leaf, splitting where most is gained (Ke2017, section 2), on the first `rows` entries of the job's list and the
+ * first `columns` of the chosen, and appends it to the draft. Units and records must have been written.
+ *
+ * @returns the number of leaves; the job's spans say where the rows of each are
+ */
+export async function growTree(job: Job, draft: ForestDraft, rows: number, columns: number, limits: GrowLimits, team: Team, solo: Team): Promise<number> {
+  writeLimits(job, limits);
+  job.arguments[argument.columns] = columns;
+  const free = Array.from({ length: job.layout.leaves }, (_, k) => job.layout.leaves - 1 - k);
+  const growth: Growth = { job, draft, limits, inUnits: limitsOf(job.numbers), columns, free, sets: job.layout.sets, team, solo };
+  draft.roots.push(draft.feature.length);
+  const leaves = [await growRoot(growth, rows)];
+  while (leaves.length < limits.maxLeaves) {
+    const pick = richest(leaves);
+    if (pick < 0) break;
+    const children = await divide(growth, leaves[pick], 2 * leaves.length - 1);
+    const [left, right] = leaves.length + 1 < limits.maxLeaves ? await searchBoth(growth, children, leaves[pick].histogram) : children;
+    leaves[pick] = left;
+    leaves.push(right);
+  }
+  for (let k = 0; k < leaves.length; k++) job.spans.set([leaves[k].local, leaves[k].begin, leaves[k].end], 3 * k);
+  return leaves.length;
+}
+
+/** The leaf whose split gains most, the first of equals; -1 where none can be split. */
+function richest(leaves: readonly Leaf[]): number {
+  let pick = -1;
+  let most = 0;
+  for (let k = 0; k < leaves.length; k++) {
+    const gain = leaves[k].split?.[found.gain] ?? 0;
+    if (gain > most) [pick, most] = [k, gain];
+  }
+  return pick;
+}
+
+async function run({ team, solo }: Growth, which: number, tasks: number, work: number): Promise<void> {
+  const others = (work < worthSharing ? solo : team).phase(which, tasks);
+  if (others !== undefined) await others;
+}
+
+const chunks = ({ job }: Growth, begin: number, end: number): number => Math.ceil((end - begin) / job.layout.chunk);
+
+function makeLeaf(growth: Growth, sums: NodeSums, local: number, begin: number, end: number, depth: number): Leaf {
+  const { job, draft, inUnits } = growth;
+  const gUnit = job.numbers[number.gUnit];
+  const hUnit = job.numbers[number.hUnit];
+  const value = leafValue(sums.g, sums.h, inUnits.l1, inUnits.l2, sums.low, sums.high) * (gUnit / hUnit);
+  job.nodes[nodeWords * local] = -1;
+  job.nodeValues[local] = value;
+  const { g, h, n, low, high } = sums;
+  return { g, h, n, low, high, node: addLeaf(draft, [value], h * hUnit), local, begin, end, depth, histogram: -1, column: -1, split: undefined };
+}
+
+function splittable({ limits }: Growth, { n, depth }: Leaf): boolean {
+  return n >= 2 * limits.minRows && n >= 2 && depth < limits.maxDepth;
+}
+
+async function growRoot(growth: Growth, rows: number): Promise<Leaf> {
+  const { job, columns } = growth;
+  const bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+  await addHistograms(growth, 0, rows);
+  const j = job.chosen[0];
+  let [g, h] = [0, 0];
+  for (let slot = 0; slot < job.layout.threads; slot++) {
+    if (job.written[slot] !== job.arguments[argument.tag]) continue;
+    const base = (job.layout.buffers + slot * job.layout.bufferBytes + job.layout.cells[j]) >> 2;
+    const sums = cellSums(job.words, base, job.layout.table.columns[j].bins, job.numbers[number.countShift]);
+    g += sums.g;
+    h += sums.h;
+  }
+  const root = makeLeaf(growth, { g, h, n: rows, ...bounds }, 0, 0, rows, 0);
+  if (!splittable(growth, root)) return root;
+  const slot = growth.free.pop() as number;
+  writeSearch(job, slot, -1, root, undefined);
+  await run(growth, operation.search, columns, columns * 1000);
+  return settle(growth, root, slot, 0);
+}
+
+async function addHistograms(growth: Growth, begin: number, end: number): Promise<void> {
+  const args = growth.job.arguments;
+  args[argument.begin] = begin;
+  args[argument.end] = end;
+  args[argument.tag]++;
+  await run(growth, operation.histogram, chunks(growth, begin, end), (end - begin) * growth.columns);
+}
+
+/** Best splits of two new leaves: only the smaller one's rows are gone over, the rest is subtraction from their parent's histogram. */
+async function searchBoth(growth: Growth, [left, right]: [Leaf, Leaf], parent: number): Promise<[Leaf, Leaf]> {
+  const { job, free, columns } = growth;
+  const [small, large] = left.n <= right.n ? [left, right] : [right, left];
+  const wanted = { small: splittable(growth, small), large: splittable(growth, large) };
+  if (!wanted.small && !wanted.large) {
+    free.push(parent);
+    return [left, right];
+  }
+  await addHistograms(growth, small.begin, small.end);
+  const slot = free.pop() as number;
+  writeSearch(job, slot, parent, wanted.small ? small : undefined, wanted.large ? large : undefined);
+  await run(growth, operation.search, columns, columns * 1000);
+  const smallDone = settle(growth, small, slot, wanted.small ? 0 : -1);
+  const largeDone = settle(growth, large, parent, wanted.large ? columns : -1);
+  return small === left ? [smallDone, largeDone] : [largeDone, smallDone];
+}
+
+/** The leaf with the best of the splits found from `place` on; without one it gives its histogram back. */
+function settle({ job, columns, free }: Growth, leaf: Leaf, histogram: number, place: number): Leaf {
+  let best = -1;
+  let most = 0;
+  for (let k = 0; place >= 0 && k < columns; k++) {
+    const gain = job.splits[(place + k) * found.size];
+    if (gain > most) [best, most] = [k, gain];
+  }
+  if (best < 0) {
+    free.push(histogram);
+    return leaf;
+  }
+  const at = (place + best) * found.size;
+  return { ...leaf, histogram, column: job.chosen[best], split: job.splits.slice(at, at + found.size) };
+}
+
+/** Splits a leaf into the local nodes `into` and `into + 1`: writes the split down and parts the rows. */
+async function divide(growth: Growth, leaf: Leaf, into: number): Promise<[Leaf, Leaf]> {
+  const { job, draft } = growth;
+  const split = leaf.split as Float64Array;
+  writeSplit(growth, leaf, split, into);
+  const middle = await partRows(growth, leaf);
+  const { kind, bins } = job.layout.table.columns[leaf.column];
+  const direction = kind === "number" && split[found.cut] < bins - 1 ? job.layout.monotone[leaf.column] : 0;
+  const [leftSums, rightSums] = childSums(leaf, split, direction, growth.inUnits);
+  draft.left[leaf.node] = draft.feature.length;
+  return [makeLeaf(growth, leftSums, into, leaf.begin, middle, leaf.depth + 1), makeLeaf(growth, rightSums, into + 1, middle, leaf.end, leaf.depth + 1)];
+}
+
+function writeSplit(growth: Growth, leaf: Leaf, split: Float64Array, into: number): void {
+  const { job, draft } = growth;
+  const { layout, nodes, numbers } = job;
+  const { kind, bins, cuts } = layout.table.columns[leaf.column];
+  const at = nodeWords * leaf.local;
+  const cut = split[found.cut];
+  let missingLeft = split[found.missingLeft] === 1;
+  if (kind === "number") {
+    nodes[at + 1] = missingLeft ? 0 : 1;
+    nodes[at + 2] = missingLeft ? cut + 1 : cut;
+    draft.split[leaf.node] = cut > cuts.length ? Number.POSITIVE_INFINITY : cuts[cut - 1];
+  } else {
+    const base = (layout.histograms + leaf.histogram * layout.cellBytes + layout.cells[leaf.column]) >> 2;
+    const order = scanCategory(job.words, base, bins, numbers[number.countShift], leaf, growth.inUnits, split.slice(), 0);
+    const words = categorySet(order, split, bins, leaf.n);
+    job.words.set(words, growth.sets >> 2);
+    nodes[at + 1] = growth.sets;
+    nodes[at + 2] = -1;
+    growth.sets += 4 * words.length;
+    draft.split[leaf.node] = draft.sets.length;
+    for (const word of words) draft.sets.push(word);
+    missingLeft = (words[0] & 1) === 1;
+  }
+  nodes[at] = leaf.column;
+  nodes[at + 3] = into;
+  draft.feature[leaf.node] = leaf.column;
+  draft.missingLeft[leaf.node] = missingLeft ? 1 : 0;
+  draft.gain[leaf.node] = (split[found.gain] * numbers[number.gUnit] ** 2) / numbers[number.hUnit];
+}
+
+/** @returns where the right child's rows begin */
+async function partRows(growth: Growth, leaf: Leaf): Promise<number> {
+  const { nodes, leftParts, arguments: args, layout } = growth.job;
+  const { codes, wide } = layout.table.columns[leaf.column];
+  const at = nodeWords * leaf.local;
+  args[argument.begin] = leaf.begin;
+  args[argument.end] = leaf.end;
+  args[argument.code] = codes;
+  args[argument.wide] = wide ? 1 : 0;
+  args[argument.from] = nodes[at + 1];
+  args[argument.span] = nodes[at + 2];
+  const tasks = chunks(growth, leaf.begin, leaf.end);
+  await run(growth, operation.part, tasks, 4 * (leaf.end - leaf.begin));
+  let place = leaf.begin;
+  for (let task = 0; task < tasks; task++) {
+    const count = leftParts[task];
+    leftParts[task] = place;
+    place += count;
+  }
+  leftParts[tasks] = place;
+  args[argument.leftEnd] = place;
+  await run(growth, operation.join, tasks, 2 * (leaf.end - leaf.begin));
+  return place;
+}
+
+/** Sums and bounds of both children. Below a monotone split neither side may pass the middle of the two values. */
+function childSums(leaf: Leaf, split: Float64Array, direction: number, limits: SplitLimits): [NodeSums, NodeSums] {
+  const { low, high } = leaf;
+  const left = { g: split[found.leftG], h: split[found.leftH], n: split[found.leftN], low, high };
+  const right = { g: leaf.g - left.g, h: leaf.h - left.h, n: leaf.n - left.n, low, high };
+  if (direction === 0) return [left, right];
+  const value = (sums: NodeSums): number => leafValue(sums.g, sums.h, limits.l1, limits.l2, low, high);
+  const middle = (value(left) + value(right)) / 2;
+  return direction > 0
+    ? [
+        { ...left, high: middle },
+        { ...right, low: middle },
+      ]
+    : [
+        { ...left, low: middle },
+        { ...right, high: middle },
+      ];
+}
+
+function writeSearch(job: Job, small: number, large: number, smallNode: NodeSums | undefined, largeNode: NodeSums | undefined): void {
+  const { arguments: args, numbers } = job;
+  args[argument.small] = small;
+  args[argument.large] = large;
+  args[argument.searchSmall] = smallNode === undefined ? 0 : 1;
+  args[argument.searchLarge] = largeNode === undefined ? 0 : 1;
+  if (smallNode !== undefined) numbers.set([smallNode.g, smallNode.h, smallNode.n, smallNode.low, smallNode.high], number.small);
+  if (largeNode !== undefined) numbers.set([largeNode.g, largeNode.h, largeNode.n, largeNode.low, largeNode.high], number.large);
+}
+
+/** The limits in the units of the cells: a value is a multiple of gUnit / hUnit, a gain of gUnit^2 / hUnit. */
+function writeLimits({ numbers }: Job, limits: GrowLimits): void {
+  const [g, h] = [numbers[number.gUnit], numbers[number.hUnit]];
+  numbers.set(
+    [limits.minRows, limits.minWeight / h, (limits.minGain * h) / (g * g), limits.l1 / g, limits.l2 / h, limits.categorySmoothing / h],
+    number.limits,
+  );
+}

@@ -1,0 +1,12 @@
+export { type Imbalance, lovePlot } from "./balance.ts";
+export { type CurveLook, curvePanelsPlot, type NamedCurve, qiniPlot, readOff, tocPlot, upliftPlot } from "./curve.ts";
+export { calibrationPlot, type Decile, decilePlot } from "./decile.ts";
+export { distributionPlot } from "./distribution.ts";
+export { type EffectEstimate, type Estimate, estimateDecimals, estimateParts, estimateText, forestPlot, modelPlot } from "./estimate.ts";
+export { type HeatCell, heatPlot } from "./heat.ts";
+export { type BandedLine, linePlot } from "./line.ts";
+export { compileSpec, type PngOptions, toPng, toSvg } from "./render.ts";
+export { type SegmentTrait, segmentPlot, traitName, traitValues } from "./segment.ts";
+export { emptyChart, type Look, type Spec } from "./spec.ts";
+export { decimalsOf, fixed, noNumber, palette, percentagePoints, plain, rounded, seriesColor, type Unit } from "./theme.ts";
+export { thin } from "./thin.ts";
