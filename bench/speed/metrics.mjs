@@ -47,6 +47,7 @@ function dataset({ y, t }) {
   return new Dataset(columns, { features: [], outcomes: ["y"], treatment: { column: "t", control: "0" } }, "bench");
 }
 
+const ratio = (a, b) => (a === undefined || b === undefined ? undefined : Number((a / b).toFixed(2)));
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
 function time(repeats, run) {
@@ -88,7 +89,7 @@ if (flags["large-only"]) {
     return [auuc.statistic(scores, { normalise: "none" }).value(), qini.statistic(scores, { normalise: "none" }).value()];
   };
   const sort = time(repeats, () => argsortDescending(experiment.score));
-  const nativeSort = time(repeats, () => Float64Array.from(experiment.score).sort());
+  const nativeSort = time(repeats, () => experiment.score.toSorted());
   const point = time(repeats, both);
   const separate = time(repeats, () => [auuc.score(experiment.score, data), qini.score(experiment.score, data)]);
   const startBootstrap = performance.now();
@@ -105,7 +106,6 @@ if (flags["large-only"]) {
   }
   const large = Number(flags.large) > 0 ? JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), "--large-only", "--large", flags.large], { encoding: "utf8" })) : undefined;
 
-  const ratio = (a, b) => (a === undefined || b === undefined ? undefined : Number((a / b).toFixed(2)));
   const result = {
     machine: { node: process.version, cpu: cpus()[0].model, cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30) },
     rows,

@@ -79,6 +79,7 @@ export function openPool(module: URL, size: number): Pool {
       if (failure !== undefined) return reject(failure);
       const id = next++;
       waiting.set(id, { worker, task, resolve: resolve as (value: unknown) => void, reject });
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
       workers[worker].postMessage({ id, task, input } satisfies Request);
     });
 

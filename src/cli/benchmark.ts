@@ -76,6 +76,9 @@ function plainRow({ model, case: name, metric, mean, se, n }: SuiteRow): SuiteRo
 }
 
 function cells({ model, case: name, metric, mean, se, n }: SuiteRow): string[] {
-  const shown = (value: number): string => (Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "-");
   return [name, metric, model, shown(mean), shown(se), String(n)];
+}
+
+function shown(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "-";
 }

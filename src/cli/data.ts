@@ -10,7 +10,7 @@ import { generatorById, generators } from "../data/synth/index.ts";
 import { writeTable } from "../data/write.ts";
 import { averageEffects } from "../experiment/ate.ts";
 import { balanceWarning } from "../evaluate/balance.ts";
-import { plannedRatio, ratioWarning } from "../evaluate/shares.ts";
+import { plannedRatio } from "../evaluate/shares.ts";
 import { effectTable, pText } from "../evaluate/table.ts";
 import { checkWritable } from "./folder.ts";
 import { namedData, overwriteShape, roleFlags, roleShape, seedShape, sharesShape } from "./options.ts";
@@ -68,9 +68,10 @@ export const describe: Verb = verb({
     const { data, notes, sha256 } = await openSource(namedData(asked.data, "data describe"), roleFlags(asked));
     const { treatment, outcomes } = data.roles;
     const effects = treatment === undefined ? [] : outcomes.flatMap((outcome) => averageEffects(data, { outcome, level: asked.level }));
-    const ratio = treatment === undefined ? undefined : plannedRatio(data, asked.shares);
+    const sound = treatment === undefined ? undefined : plannedRatio(data, asked.shares);
+    const ratio = sound?.ratio;
     const summary = { ...describeData(data), ...(ratio === undefined ? {} : { sampleRatio: ratio }) };
-    const doubts = [ratioWarning(ratio, data.name), balanceWarning(summary)].filter((warning) => warning !== undefined);
+    const doubts = [...(sound?.warnings ?? []), balanceWarning(summary)].filter((warning) => warning !== undefined);
     if (io.json) {
       io.out(json({ ...summary, sha256: await sha256(), effects, notes: [...doubts, ...notes] }));
       return 0;

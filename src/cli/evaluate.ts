@@ -6,6 +6,7 @@ import { openDataset } from "../data/open.ts";
 import type { Role } from "../data/schema.ts";
 import { requireUsable } from "../data/usable.ts";
 import { scoreText } from "../evaluate/table.ts";
+import { comparesArms, withArm } from "../evaluate/views.ts";
 import { againstControl } from "../metrics/arm.ts";
 import type { Metric, Score } from "../metrics/contract.ts";
 import { metricById, metrics as known } from "../metrics/index.ts";
@@ -116,7 +117,7 @@ function scoreAll(chosen: readonly Metric[], data: Dataset, asked: Asked, own: R
   const compares = chosen.filter(comparesArms);
   const others = chosen.filter((metric) => !comparesArms(metric));
   const pair = several && compares.length > 0 ? againstControl(whole.prediction, data, asked.arm) : whole;
-  const found = new Map([...scoresOf(compares, pair, asked, own), ...scoresOf(others, whole, asked, own)]);
+  const found = new Map([...scoresOf(compares, pair, undefined, asked, own), ...scoresOf(others, whole, asked.arm, asked, own)]);
   return chosen.map((metric) => found.get(metric.id) as Score);
 }
 
@@ -124,15 +125,12 @@ function scoreAll(chosen: readonly Metric[], data: Dataset, asked: Asked, own: R
 function scoresOf(
   list: readonly Metric[],
   { data, prediction }: Rows,
+  arm: string | undefined,
   { replicates, level, seed }: Asked,
   own: Readonly<Record<string, unknown>>,
 ): [string, Score][] {
   if (list.length === 0) return [];
-  if (replicates === 0) return list.map((metric) => [metric.id, metric.score(prediction, data, own[metric.id] as never)]);
-  const requests = list.map((metric) => ({ metric, options: own[metric.id] }));
+  if (replicates === 0) return list.map((metric) => [metric.id, metric.score(prediction, data, withArm(metric, arm, own[metric.id]) as never)]);
+  const requests = list.map((metric) => ({ metric, options: withArm(metric, arm, own[metric.id]) }));
   return evaluate(requests, prediction, data, { rng: new Rng(seed).split("evaluate"), replicates, level }).map(({ score }, k) => [list[k].id, score]);
-}
-
-function comparesArms(metric: Metric): boolean {
-  return metric.needs.includes("treatment");
 }

@@ -1,5 +1,5 @@
 import { usageError } from "../base/errors.ts";
-import { type NodeOf, product, shapeText, type Tensor } from "./tensor.ts";
+import { type Dim, type NodeOf, product, shapeText, type Tensor } from "./tensor.ts";
 
 /** What an engine runs: every value once, operands before results. */
 export interface Graph {
@@ -80,6 +80,19 @@ function keyOf(x: Tensor, inputs: readonly number[]): string {
     return `size ${factor} ${symbols.join("*")}`;
   }
   return `${x.op} ${inputs.join()} ${JSON.stringify(x.attributes)} ${shapeText(x.shape)} ${x.dtype}`;
+}
+
+/** Floating point operations of the matrix products, were every open size `rows`. */
+export function matmulWork(graph: Graph, rows: number): number {
+  const size = (dim: Dim): number => (typeof dim === "number" ? dim : dim.factor * rows);
+  let work = 0;
+  for (const x of graph.nodes) {
+    if (x.op !== "matmul") continue;
+    const a = x.inputs[0].shape;
+    const inner = size(a[a.length - (x.attributes.transposeA ? 2 : 1)]);
+    work += 2 * inner * x.shape.reduce<number>((product, dim) => product * size(dim), 1);
+  }
+  return work;
 }
 
 /** For each node, the position of the last node that reads it; its own position when none does. Outputs are read at the very end. */

@@ -6,7 +6,7 @@ import { assignTreatment } from "./assign.ts";
 import type { CatalogueFile, CatalogueTable } from "./catalogue.ts";
 import { columnsOf, fieldsOf, insertColumns, quoted, withDuck } from "./duck.ts";
 import { kindOf } from "./file.ts";
-import { dataFolders, locate, placeByHand, readFile, verify } from "./locate.ts";
+import { dataFolders, locate, howToGet, readFile, verify } from "./locate.ts";
 import { openRelation } from "./read.ts";
 import type { Column } from "./schema.ts";
 
@@ -34,7 +34,7 @@ export async function assemble(
   const paths = new Map<string, string>();
   for (const file of table.files) {
     const path = locate(file, folders);
-    if (path === undefined) throw dataError(`${table.name}: the file ${file.path} is in none of ${folders.join(", ")}; ${placeByHand(table.entry.name, file)}`);
+    if (path === undefined) throw dataError(`${table.name}: the file ${file.path} is in none of ${folders.join(", ")}; ${howToGet(table.entry.name, file)}`);
     const verified = await verify(file, path);
     hashes.push(verified.sha256);
     if (verified.by === "unchecked") notes.push(`${path}: no checksum of this file is published, so it was not checked`);

@@ -7,8 +7,8 @@ import type { Column, NumberColumn } from "./schema.ts";
  * Draws a treatment for data in which both outcomes are known, and shows the outcome of the arm that was drawn. Adds the columns `treatment`,
  * `outcome` and `propensity`.
  *
- * `randomised`: each with probability 1/2. `confounded`: Yoon2018, sec. 5, for Twins: p proportional to sigmoid(x'w + noise) with w uniform on
- * (-0.01, 0.01) and noise N(0, 0.01^2), scaled to a mean of 1/2 and cut at 1 - 1e-6. Missing covariates count as 0 there.
+ * `randomised`: each with probability 1/2. `confounded`: as the authors of Yoon2018 draw it for Twins in the code they published: p proportional
+ * to sigmoid(x'w + noise) with w uniform on (-0.01, 0.01) and noise N(0, 0.01^2), scaled to a mean of 1/2; cut at 1 - 1e-6 where they cut at 1. Missing covariates count as 0 there.
  */
 export function assignTreatment(columns: readonly Column[], spec: AssignSpec, rng: Rng): Column[] {
   const byName = new Map(columns.map((column) => [column.name, column]));

@@ -162,7 +162,7 @@ function levelShares(
   return rest.length === 0 ? lines : [...lines, [` (${rest.length} other levels)`, share(rest)]];
 }
 
-// Austin2009, eq. 1 and 2
+// Austin2009
 function standardised(a: Moments, control: Moments): number {
   const difference = a.mean - control.mean;
   return difference === 0 ? 0 : difference / Math.sqrt((a.variance + control.variance) / 2);

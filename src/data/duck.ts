@@ -116,19 +116,19 @@ export async function columnsOf(
   const rows = Number(n);
   const beyond = await beyondExact(con, relation, fields);
   const plain: { field: Field; sql: string; out: Float64Array | Int32Array; levels?: readonly string[] }[] = [];
-  const sequences = new Map<Field, Column>();
+  const done = new Map<Field, Column>();
   for (const field of fields) {
     const sql = text.has(field.name) || beyond.has(field) ? undefined : numberSql(field);
     if (sql !== undefined) {
       plain.push({ field, sql: `coalesce(${sql}, 'NaN'::DOUBLE)`, out: new Float64Array(rows) });
     } else if (/\[\d*\]$/.test(field.type) && !text.has(field.name)) {
-      sequences.set(field, await sequenceOf(con, relation, field, rows, where));
+      done.set(field, await sequenceOf(con, relation, field, rows, where));
     } else if (/^(STRUCT|MAP|UNION|VARIANT)/.test(field.type) && !text.has(field.name)) {
       throw dataError(`${where}: column "${field.name}" holds nested records (${field.type.slice(0, 60)}); flatten it, or read the other columns only`);
     } else {
-      const name = unique("levels");
-      const levels = await levelsOf(con, relation, textSql(field), name);
-      plain.push({ field, sql: `coalesce(enum_code(${textSql(field)}::${name})::INTEGER, -1)`, out: new Int32Array(rows), levels });
+      const { levels, codes } = await textOf(con, relation, textSql(field), rows);
+      if (typeof codes === "string") plain.push({ field, sql: codes, out: new Int32Array(rows), levels });
+      else done.set(field, { kind: "category", name: field.name, codes, levels });
     }
   }
   await fill(
@@ -136,15 +136,14 @@ export async function columnsOf(
     `select ${plain.map((column) => column.sql).join(", ")} from ${relation}`,
     plain.map((column) => column.out),
   );
-  const columns = new Map<Field, Column>(sequences);
   for (const { field, out, levels } of plain)
-    columns.set(
+    done.set(
       field,
       out instanceof Float64Array
         ? { kind: "number", name: field.name, values: out }
         : { kind: "category", name: field.name, codes: out, levels: levels ?? [] },
     );
-  return fields.map((field) => columns.get(field) as Column);
+  return fields.map((field) => done.get(field) as Column);
 }
 
 /** Fields of whole numbers some of which no double can hold. */
@@ -156,11 +155,30 @@ async function beyondExact(con: DuckDBConnection, relation: string, fields: read
   return new Set(wide.filter((_, i) => row[`b${i}`] === true));
 }
 
-/** Distinct texts in ascending order of code points, made an enum type of this name, whose codes are then found inside the engine. */
-async function levelsOf(con: DuckDBConnection, relation: string, sql: string, name: string): Promise<string[]> {
-  await con.run(`create type ${name} as enum (select distinct ${sql} as v from ${relation} where ${sql} is not null order by v)`);
-  const reader = await con.runAndReadAll(`select unnest(enum_range(null::${name}))::VARCHAR`);
-  return (reader.getColumns()[0] as string[] | undefined) ?? [];
+/** Most levels that are made an enum; its cost grows faster than that of a join. */
+const enumLevels = 10_000;
+
+/** Levels of a text in ascending order of code points, and its codes: as SQL to be scanned with the other columns, or, where levels are many, as they are. */
+async function textOf(con: DuckDBConnection, relation: string, sql: string, rows: number): Promise<{ levels: readonly string[]; codes: string | Int32Array }> {
+  const name = unique("levels");
+  const texts = `(select distinct ${sql} as v from ${relation} where ${sql} is not null)`;
+  await con.run(`create temp table ${name} as select v, (row_number() over (order by v) - 1)::INTEGER as code from ${texts} order by code`);
+  const reader = await con.runAndReadAll(`select v from ${name} order by code`);
+  const levels = (reader.getColumns()[0] as string[] | undefined) ?? [];
+  if (levels.length > enumLevels) {
+    const codes = new Int32Array(rows).fill(-1);
+    // A join gives the rows in any order, so each comes with its number.
+    const numbered = `(select (row_number() over () - 1)::INTEGER as i, ${sql} as v from ${relation})`;
+    await eachChunk(con, `select r.i, l.code from ${numbered} r join ${name} l using (v)`, [4, 4], ([i, code]) => {
+      const [at, value] = [new Int32Array(i.slice().buffer), new Int32Array(code.slice().buffer)];
+      for (let k = 0; k < at.length; k++) codes[at[k]] = value[k];
+    });
+    await con.run(`drop table ${name}`);
+    return { levels, codes };
+  }
+  await con.run(`create type e_${name} as enum (select v from ${name} order by code)`);
+  await con.run(`drop table ${name}`);
+  return { levels, codes: `coalesce(enum_code(${sql}::e_${name})::INTEGER, -1)` };
 }
 
 async function sequenceOf(con: DuckDBConnection, relation: string, field: Field, rows: number, where: string): Promise<Column> {
@@ -178,20 +196,41 @@ async function sequenceOf(con: DuckDBConnection, relation: string, field: Field,
   return { kind: "sequence", name: field.name, offsets, values: Float64Array.from(codes, (code) => (code < 0 ? Number.NaN : code)), levels };
 }
 
-// Each chunk is copied as it stands, for its memory is the engine's. Nulls are gone by then: invalid slots hold garbage.
 async function fill(con: DuckDBConnection, sql: string, out: readonly (Float64Array | Int32Array)[]): Promise<void> {
   if (out.length === 0) return;
-  const { default: duckdb } = await import("@duckdb/node-bindings");
   const bytes = out.map((array) => new Uint8Array(array.buffer));
+  let row = 0;
+  await eachChunk(
+    con,
+    sql,
+    out.map((array) => array.BYTES_PER_ELEMENT),
+    (parts, rows) => {
+      for (const [j, part] of parts.entries()) bytes[j].set(part, row * out[j].BYTES_PER_ELEMENT);
+      row += rows;
+    },
+  );
+}
+
+/**
+ * Runs a query whose columns hold numbers without nulls (where there is a null, there is garbage), and shows the bytes of each chunk of rows.
+ * They are the engine's memory: to be copied at once.
+ * @param widths bytes of a value, by column
+ */
+async function eachChunk(
+  con: DuckDBConnection,
+  sql: string,
+  widths: readonly number[],
+  use: (parts: readonly Uint8Array[], rows: number) => void,
+): Promise<void> {
+  const { default: duckdb } = await import("@duckdb/node-bindings");
   const result = await con.stream(sql);
-  for (let row = 0; ; ) {
+  for (;;) {
     const chunk = await result.fetchChunk();
     if (chunk === null || chunk.rowCount === 0) return;
-    for (let j = 0; j < out.length; j++) {
-      const width = out[j].BYTES_PER_ELEMENT;
-      bytes[j].set(duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk.chunk, j), chunk.rowCount * width), row * width);
-    }
-    row += chunk.rowCount;
+    use(
+      widths.map((width, j) => duckdb.vector_get_data(duckdb.data_chunk_get_vector(chunk.chunk, j), chunk.rowCount * width)),
+      chunk.rowCount,
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { ReadableStream } from "node:stream/web";
 import { dataError, type LiftwiseError } from "../base/errors.ts";
 import { type CatalogueFile, catalogueEntry, catalogueTable } from "./catalogue.ts";
-import { cacheFolder, dataFolders, isGzip, locate, placeByHand, verify } from "./locate.ts";
+import { cacheFolder, dataFolders, isGzip, locate, saveAs, verify } from "./locate.ts";
 
 export interface FetchProgress {
   /** The catalogue's path of the file. */
@@ -63,8 +63,9 @@ export async function fetchFile(name: string, file: CatalogueFile, options: Fetc
       failures.push(`${url}: ${reason(error)}`);
     }
   }
+  const by = file.byHand ?? "get it on another machine";
   const tried = failures.length === 0 ? "no address gives the file as it is" : `no mirror gave the file (${failures.join("; ")})`;
-  throw dataError(`${name}: ${file.path}: ${tried}; ${placeByHand(name, { ...file, mirrors: failures.length === 0 ? [] : file.mirrors }, options.folder)}`);
+  throw dataError(`${name}: ${file.path}: ${tried}; to place it by hand, ${by}, and ${saveAs(file, folder)}`);
 }
 
 async function fromMirror(url: string, file: CatalogueFile, target: string, options: FetchOptions): Promise<string> {

@@ -69,11 +69,23 @@ export function readFile(file: CatalogueFile, path: string, columns?: (names: re
   return readTable(path, { names: file.columns, header: file.header, text: file.text, columns: columns ?? file.only });
 }
 
-/** How to get a file when no download is to be had, as the end of an error. */
-export function placeByHand(name: string, file: CatalogueFile, folder: string = dataFolders()[0]): string {
-  const from = file.byHand ?? `download it from ${file.mirrors.join(" or ")}`;
-  const check = file.sha256 === undefined ? (file.md5 === undefined ? "" : `; md5 ${file.md5}`) : `; sha256 ${file.sha256}`;
-  return `to place it by hand, ${from}, and save it as ${join(folder, file.path)}${file.path.endsWith(".gz") ? " (gzipped or, without .gz, not)" : ""}${check}${file.mirrors.length > 0 ? ` (or run: liftwise data fetch ${name})` : ""}`;
+/** How to get a file that is not here, as the end of an error. */
+export function howToGet(name: string, file: CatalogueFile): string {
+  const { byHand, mirrors } = file;
+  const fetched = mirrors.length === 0 ? [] : [`run: liftwise data fetch ${name}`];
+  const placed = byHand === undefined ? `download it from ${mirrors.join(" or ")}` : byHand;
+  return [...fetched, `to place it by hand, ${placed}, and ${saveAs(file)}`].join("; ");
+}
+
+/** Where a file is to be placed by hand, and how it is then known. */
+export function saveAs(file: CatalogueFile, folder: string = dataFolders()[0]): string {
+  const sums = [
+    file.sha256 === undefined ? undefined : `sha256 ${file.sha256}`,
+    file.md5 === undefined ? undefined : `md5 ${file.md5}`,
+    file.content === undefined ? undefined : `sha256 unpacked ${file.content.sha256}`,
+  ].filter((sum) => sum !== undefined);
+  const either = file.path.endsWith(".gz") ? " (gzipped, or without .gz if it is not)" : "";
+  return `save it as ${join(folder, file.path)}${either}${sums.length === 0 ? "" : `; ${sums.join(", ")}`}`;
 }
 
 /** Whether a file begins as gzip does. */

@@ -50,9 +50,14 @@ export function namedColumns(flags: RoleFlags, base: Roles | undefined, names: r
       : [base.treatment?.column, base.weight, base.group, base.time, ...base.outcomes, ...(base.labels ?? []), ...(base.surrogates ?? [])];
   const records = base === undefined ? [] : [base.cost, base.propensity, base.potential, base.effect].flatMap((record) => Object.values(record ?? {}));
   const said = [flags.treatment, flags.weight, flags.group, flags.time, ...listOf(flags.outcome, names), ...(flags.features ?? base?.features ?? [])];
-  const rest = [flags.labels, flags.surrogates, flags.keep, flags.levers?.map((lever) => lever.column), Object.values(flags.potential ?? {})].flatMap(
-    (list) => list ?? [],
-  );
+  const rest = [
+    flags.labels,
+    flags.surrogates,
+    flags.keep,
+    flags.ignore,
+    flags.levers?.map((lever) => lever.column),
+    Object.values(flags.potential ?? {}),
+  ].flatMap((list) => list ?? []);
   const all = [...said, ...rest, ...byArm(flags.propensity), ...byArm(flags.cost), ...byArm(flags.truth), ...merged, ...records];
   return [...new Set(all.filter((name) => name !== undefined))];
 }

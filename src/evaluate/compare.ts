@@ -18,7 +18,7 @@ import type { Comparison, ModelResult } from "./comparison.ts";
 import { type Contender, type HeldOut, partsOf, predictHeldOut, type Split, splitOf } from "./heldOut.ts";
 import { resolvedConfig } from "./resolved.ts";
 import { scoreAll } from "./score.ts";
-import { type PlannedShares, plannedRatio, ratioWarning } from "./shares.ts";
+import { type PlannedShares, plannedRatio } from "./shares.ts";
 
 export interface CompareOptions {
   /** Names the random streams of split, fits and resamples. Defaults to 1. */
@@ -73,7 +73,7 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
   const byOutcome = outcomes.map((outcome) => withOutcome(data, outcome));
   const metrics = metricsFor(byOutcome, options.metrics);
   for (const one of byOutcome) checkOutcome(one, contenders);
-  const ratio = plannedRatio(data, options.shares);
+  const { ratio, warnings: doubts } = plannedRatio(data, options.shares);
   const described = describe(data);
   const rng = new Rng(seed).split("compare");
   const split = splitOf(data, { test, folds, by }, rng.split("split"));
@@ -119,7 +119,7 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
   const summary = { ...described, sha256: hashColumns(data.columns), ...(ratio === undefined ? {} : { sampleRatio: ratio }) };
   const effects = outcomes.flatMap((outcome) => averageEffects(data, { outcome, level }));
   for (const { outcome, arm, notes } of effects) for (const note of notes) warnings.add(`average effect on ${outcome}, ${arm}: ${note}`);
-  const doubts = [ratioWarning(ratio, data.name), balanceWarning(summary)].filter((warning) => warning !== undefined);
+  const unbalanced = balanceWarning(summary);
   return {
     format: "liftwise-comparison/1",
     liftwise: liftwiseVersion(),
@@ -140,7 +140,7 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
     split: { how: split.how, trainRows: split.parts[0].train.length, testRows: split.parts.reduce((sum, part) => sum + part.test.length, 0) },
     effects,
     results,
-    warnings: [...doubts, ...warnings],
+    warnings: [...doubts, ...(unbalanced === undefined ? [] : [unbalanced]), ...warnings],
   };
 }
 

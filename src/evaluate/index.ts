@@ -6,4 +6,4 @@ export { segments } from "./segments.ts";
 export { comparisonFromJson, comparisonToJson } from "./stored.ts";
 export { effectTable, resultTable, scoreText, sectionsOf, type TextTable } from "./table.ts";
 export { balanceWarning } from "./balance.ts";
-export { type PlannedShares, plannedRatio, ratioWarning } from "./shares.ts";
+export { type PlannedShares, plannedRatio } from "./shares.ts";

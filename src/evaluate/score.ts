@@ -1,5 +1,4 @@
 import type { Dataset } from "../data/dataset.ts";
-import { type ArmEffects, againstControl, bestArm, type ScoredData } from "../metrics/arm.ts";
 import { calibrationTable } from "../metrics/calibration.ts";
 import type { Metric } from "../metrics/contract.ts";
 import { qiniCurve, upliftCurve } from "../metrics/curve.ts";
@@ -7,6 +6,7 @@ import { difference, type Evaluation, evaluate, type IntervalSettings } from "..
 import type { ModelResult } from "./comparison.ts";
 import type { Contender, HeldOut } from "./heldOut.ts";
 import { segments } from "./segments.ts";
+import { armView, comparesArms, policyView, type View, withArm } from "./views.ts";
 
 export interface Scoring {
   readonly metrics: readonly Metric[];
@@ -25,44 +25,48 @@ export interface Scoring {
  */
 export function scoreAll(contenders: readonly Contender[], held: readonly HeldOut[], test: Dataset, scoring: Scoring): ModelResult[] {
   const treated = test.treatment().arms.slice(1);
-  const views: { arm: string; view: (effects: ArmEffects) => View }[] = treated.map((arm, a) => ({
+  const makers: { readonly arm: string; readonly view: (effect: readonly Float64Array[]) => View }[] = treated.map((arm, a) => ({
     arm,
-    view: ({ effect }) => ({ ...againstControl(effect[a], test, arm), all: effect[a] }),
+    view: (effect) => armView(arm, effect[a], test),
   }));
   const policy = treated.includes("best") ? "policy of the best arm" : "best";
-  if (treated.length > 1) views.push({ arm: policy, view: (effects) => ({ ...bestArm(effects, test), all: highest(effects.effect) }) });
-  return views.flatMap(({ arm, view }) => {
+  if (treated.length > 1) makers.push({ arm: policy, view: (effect) => policyView(policy, { arms: treated, effect }, test) });
+  return makers.flatMap(({ arm, view }) => {
     const evaluations: Evaluation[][] = [];
     const found = contenders.map((contender, m) => {
       scoring.signal?.throwIfAborted();
       scoring.progress?.(`scoring ${contender.name}, ${test.roles.outcomes[0]}, ${arm}`);
-      const cut = view({ arms: treated, effect: held[m].effect });
-      evaluations.push(evaluationsOf(cut, test, scoring));
-      return resultOf(contender, held[m], arm, cut, test, scoring);
+      const seen = view(held[m].effect);
+      evaluations.push(evaluationsOf(seen, test, scoring));
+      return resultOf(contender, held[m], seen, test, scoring);
     });
     return found.map((result, m) => ({ ...result, ...comparedTo(m, evaluations, contenders, scoring) }));
   });
 }
 
-interface View extends ScoredData {
-  /** Score of every held-out row, also of those in other arms. */
-  readonly all: Float64Array;
-}
-
-function evaluationsOf(cut: View, test: Dataset, { metrics, settings }: Scoring): Evaluation[] {
-  return evaluate(
-    metrics.map((metric) => ({ metric })),
+// Whatever is evaluated, the resamples are those of the held-out rows.
+function evaluationsOf({ arm, cut, whole }: View, test: Dataset, { metrics, settings }: Scoring): Evaluation[] {
+  const compares = metrics.filter(comparesArms);
+  const others = metrics.filter((metric) => !comparesArms(metric));
+  const ofCut = evaluate(
+    compares.map((metric) => ({ metric })),
     cut.prediction,
     cut.data,
     { ...settings, from: { data: test, rows: cut.rows } },
   );
+  const ofWhole = evaluate(
+    others.map((metric) => ({ metric, options: withArm(metric, arm, undefined) })),
+    whole.prediction,
+    whole.data,
+    settings,
+  );
+  return metrics.map((metric) => (comparesArms(metric) ? ofCut[compares.indexOf(metric)] : ofWhole[others.indexOf(metric)]));
 }
 
 function resultOf(
   { name }: Contender,
   held: HeldOut,
-  arm: string,
-  cut: View,
+  { arm, cut, whole }: View,
   test: Dataset,
   { settings }: Scoring,
 ): Omit<ModelResult, "metrics" | "differences"> {
@@ -74,7 +78,7 @@ function resultOf(
     report: held.report,
     curves: { uplift: upliftCurve(cut.prediction, cut.data, settings), qini: qiniCurve(cut.prediction, cut.data, settings) },
     calibration: calibrationTable(cut.prediction, cut.data, { level: settings.level }),
-    segments: segments(cut.all, test),
+    segments: segments(whole.prediction, test),
   };
 }
 
@@ -97,10 +101,4 @@ function comparedTo(
     if (best !== m) differences[metric.id] = difference(evaluations[m][k], evaluations[best][k], contenders[best].name, settings.level);
   });
   return { metrics: scores, differences };
-}
-
-function highest(effect: readonly Float64Array[]): Float64Array {
-  const best = effect[0].slice();
-  for (const values of effect) for (let i = 0; i < best.length; i++) best[i] = Math.max(best[i], values[i]);
-  return best;
 }

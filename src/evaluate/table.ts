@@ -66,23 +66,26 @@ export function differenceText(difference: PairedDifference | undefined): string
   return `${signed(difference.value, digits)} ${range(difference.interval, digits)} p ${pText(difference.pValue)}`;
 }
 
-// Two digits of the standard error.
-function digitsFor(se: number): number {
+/** Decimals that a value with this standard error bears: two digits of the error. */
+export function digitsFor(se: number): number {
   if (!(se > 0)) return 4;
   return Math.max(0, Math.min(12, 1 - Math.floor(Math.log10(se))));
 }
 
-function fixed(value: number, digits: number): string {
+/** The value with so many decimals; "-" where it does not exist. */
+export function fixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return "-";
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace("-", "") : text;
 }
 
-function signed(value: number, digits: number): string {
+/** With a plus sign before what is above zero. */
+export function signed(value: number, digits: number): string {
   return value > 0 ? `+${fixed(value, digits)}` : fixed(value, digits);
 }
 
-function range([low, high]: readonly [number, number], digits: number): string {
+/** "[low, high]"; nothing where an end does not exist. */
+export function range([low, high]: readonly [number, number], digits: number): string {
   return Number.isFinite(low) && Number.isFinite(high) ? `[${fixed(low, digits)}, ${fixed(high, digits)}]` : "";
 }
 

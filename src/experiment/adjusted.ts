@@ -1,6 +1,6 @@
 import type { Dataset } from "../data/dataset.ts";
 import { averageEffects, type AverageEffect, type EffectOptions, inverseWeights, knownChances, missingNotes, requireEveryArm } from "./ate.ts";
-import { type Clusters, contrasts } from "./contrast.ts";
+import type { Clusters } from "./contrast.ts";
 import { covariateDesign } from "./design.ts";
 import { infer, requireLevel } from "./inference.ts";
 import { type ArmRegression, armRegression } from "./regression.ts";
@@ -70,7 +70,11 @@ export function adjustedEffects(data: Dataset, options: AdjustmentOptions = {}):
       df,
       rows: [rows[0].length, rows[a].length],
       relative: undefined,
-      notes: [...left, ...design.notes, ...(dropped.length === 0 ? [] : [`add nothing in arm ${name} or control and are dropped there: ${dropped.join(", ")}`])],
+      notes: [
+        ...left,
+        ...design.notes,
+        ...(dropped.length === 0 ? [] : [`add nothing in arm ${name} or control and are dropped there: ${dropped.join(", ")}`]),
+      ],
       unadjusted: { value: plain[k].value, se: plain[k].se },
       varianceReduction: 1 - (se / plain[k].se) ** 2,
       covariates: design.names,

@@ -97,7 +97,9 @@ export function knownChances(data: Dataset): Float64Array[] | undefined {
   const control = columns[0].map((_, i) => columns.reduce((rest, e) => rest - e[i], 1));
   const broken = control.findIndex((e) => !(e > 0));
   if (broken >= 0)
-    throw dataError(`${data.name}: the propensities of the treated arms sum to ${1 - control[broken]} in row ${broken + 1}, which leaves none for "${arms[0]}"; correct them`);
+    throw dataError(
+      `${data.name}: the propensities of the treated arms sum to ${1 - control[broken]} in row ${broken + 1}, which leaves none for "${arms[0]}"; correct them`,
+    );
   return [control, ...columns];
 }
 
@@ -110,7 +112,14 @@ export function inverseWeights(arm: Int32Array, chances: readonly Float64Array[]
 }
 
 // Horvitz1952: the mean over all rows of y / e in the arm minus y / e0 in control. One mean, so that one variance holds both parts.
-function horvitzThompson(y: Float64Array, arm: Int32Array, a: number, chances: readonly Float64Array[], weight: Float64Array | undefined, clusters: Clusters | undefined): Contrast {
+function horvitzThompson(
+  y: Float64Array,
+  arm: Int32Array,
+  a: number,
+  chances: readonly Float64Array[],
+  weight: Float64Array | undefined,
+  clusters: Clusters | undefined,
+): Contrast {
   const n = y.length;
   const [both, one, zero] = [new Float64Array(n), new Float64Array(n), new Float64Array(n)];
   const rows: [number, number] = [0, 0];
@@ -139,7 +148,11 @@ function horvitzThompson(y: Float64Array, arm: Int32Array, a: number, chances: r
 }
 
 // A mean is the contrast to an arm that never varies: one whose variance is zero adds nothing.
-function meanWithSpread(values: Float64Array, weight: Float64Array | undefined, clusters: Clusters | undefined): { mean: number; variance: number; df: number; units: number } {
+function meanWithSpread(
+  values: Float64Array,
+  weight: Float64Array | undefined,
+  clusters: Clusters | undefined,
+): { mean: number; variance: number; df: number; units: number } {
   const [contrast] = contrasts(values, new Int32Array(values.length), 2, weight, clusters);
   return { mean: contrast.controlMean, variance: contrast.controlVariance, df: contrast.units[0] - 1, units: contrast.units[0] };
 }
@@ -167,7 +180,8 @@ export function requireEveryArm(data: Dataset, outcome: string): void {
   const known = new Int32Array(arms.length);
   for (let i = 0; i < y.length; i++) if (!Number.isNaN(y[i]) && (weight === undefined || weight[i] > 0)) known[arm[i]]++;
   const empty = known.indexOf(0);
-  if (empty >= 0) throw dataError(`${data.at(outcome)}: no row of arm "${arms[empty]}" has a known outcome (and a weight above 0); take more rows, or leave the arm out`);
+  if (empty >= 0)
+    throw dataError(`${data.at(outcome)}: no row of arm "${arms[empty]}" has a known outcome (and a weight above 0); take more rows, or leave the arm out`);
 }
 
 /** Where outcomes are missing: how many, and the share in each arm. */
@@ -184,6 +198,7 @@ export function missingNotes(y: Float64Array, arm: Int32Array, arms: readonly st
 }
 
 function lacking(contrast: Contrast, clustered: boolean): string[] {
-  if (Number.isNaN(contrast.se)) return [`a standard error needs at least two ${clustered ? "clusters" : "rows"} in each arm; there are ${contrast.units.join(" and ")}`];
+  if (Number.isNaN(contrast.se))
+    return [`a standard error needs at least two ${clustered ? "clusters" : "rows"} in each arm; there are ${contrast.units.join(" and ")}`];
   return contrast.se === 0 ? ["the outcome does not vary within the arms, so there is no p-value"] : [];
 }

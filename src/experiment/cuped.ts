@@ -54,7 +54,14 @@ export function cupedEffects(data: Dataset, options: CupedOptions = {}): CupedEf
 }
 
 // Slopes of y on x with an intercept for every arm: x and y are taken from their arm's means first.
-function pooledSlopes(columns: readonly Float64Array[], y: Float64Array, arm: Int32Array, arms: number, rows: Int32Array, weight: Float64Array | undefined): Float64Array {
+function pooledSlopes(
+  columns: readonly Float64Array[],
+  y: Float64Array,
+  arm: Int32Array,
+  arms: number,
+  rows: Int32Array,
+  weight: Float64Array | undefined,
+): Float64Array {
   const within = (values: Float64Array): Float64Array => {
     const [sum, total] = [new Float64Array(arms), new Float64Array(arms)];
     for (const i of rows) {

@@ -21,7 +21,8 @@ export interface Design {
 export function covariateDesign(data: Dataset, covariates: readonly string[] = data.roles.features, levels = 50): Design {
   const { treatment, outcomes } = data.roles;
   const tainted = covariates.find((name) => name === treatment?.column || outcomes.includes(name));
-  if (tainted !== undefined) throw dataError(`${data.at(tainted)}: cannot be a covariate, as it is the treatment or an outcome; covariates must be fixed before the treatment`);
+  if (tainted !== undefined)
+    throw dataError(`${data.at(tainted)}: cannot be a covariate, as it is the treatment or an outcome; covariates must be fixed before the treatment`);
   const columns: Float64Array[] = [];
   const names: string[] = [];
   const notes: string[] = [];
@@ -33,9 +34,14 @@ export function covariateDesign(data: Dataset, covariates: readonly string[] = d
   };
   for (const name of covariates) {
     const column = data.column(name);
-    if (column.kind === "number") putNumber(column, put, notes);
-    else if (column.kind === "category") putLevels(column, levels, put, notes);
-    else notes.push(`${name} is a sequence and is left out of the covariates`);
+    if (column.kind === "number") {
+      const infinite = column.values.findIndex((v) => v === Number.POSITIVE_INFINITY || v === Number.NEGATIVE_INFINITY);
+      if (infinite >= 0)
+        throw dataError(`${data.at(name)}: row ${infinite + 1} holds ${column.values[infinite]}; a covariate is finite: correct it, or leave the column out`);
+      putNumber(column, put, notes);
+    }
+    if (column.kind === "category") putLevels(column, levels, put, notes);
+    if (column.kind === "sequence") notes.push(`${name} is a sequence and is left out of the covariates`);
   }
   return { columns, names, notes };
 }

@@ -17,7 +17,7 @@ export function adjustPValues(pValues: readonly number[], correction: Correction
     .filter((i) => !Number.isNaN(pValues[i]))
     .toSorted((i, j) => pValues[i] - pValues[j]);
   const m = order.length;
-  const adjusted = new Array<number>(pValues.length).fill(Number.NaN);
+  const adjusted = pValues.map(() => Number.NaN);
   if (correction === "benjamini-hochberg") {
     let least = 1;
     for (let rank = m; rank >= 1; rank--) {

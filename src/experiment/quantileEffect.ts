@@ -37,7 +37,9 @@ export function quantileEffects(data: Dataset, options: QuantileEffectOptions = 
   requireLevel(level, "quantileEffects");
   if (!(p > 0 && p < 1)) throw usageError(`quantileEffects: quantile must lie strictly between 0 and 1, got ${p}`);
   if (data.roles.weight !== undefined || data.roles.group !== undefined)
-    throw dataError(`${data.name}: quantile effects need plain rows, and the data has ${data.roles.weight === undefined ? "groups" : "weights"}; drop that role, or aggregate first`);
+    throw dataError(
+      `${data.name}: quantile effects need plain rows, and the data has ${data.roles.weight === undefined ? "groups" : "weights"}; drop that role, or aggregate first`,
+    );
   const outcome = options.outcome ?? data.roles.outcomes[0];
   const y = data.outcome(outcome);
   const { arm, arms } = data.treatment();

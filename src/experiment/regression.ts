@@ -27,7 +27,13 @@ export interface ArmRegression {
  * @param weight of all rows, or undefined for one each
  * @throws LiftwiseError (data) when the arm has no more rows than coefficients
  */
-export function armRegression(columns: readonly Float64Array[], y: Float64Array, rows: Int32Array, weight: Float64Array | undefined, where: string): ArmRegression {
+export function armRegression(
+  columns: readonly Float64Array[],
+  y: Float64Array,
+  rows: Int32Array,
+  weight: Float64Array | undefined,
+  where: string,
+): ArmRegression {
   const n = rows.length;
   const x = [new Float64Array(n).fill(1), ...columns.map((column) => pick(column, rows))];
   const w = weight === undefined ? undefined : pick(weight, rows);

@@ -25,7 +25,8 @@ export interface Winsorised {
  */
 export function winsorise(values: Float64Array, options: WinsoriseOptions = {}): Winsorised {
   const { lower = 0, upper = 0.999 } = options;
-  if (!(lower >= 0 && lower < upper && upper <= 1)) throw usageError(`winsorise: quantiles must satisfy 0 <= lower < upper <= 1, got lower ${lower} and upper ${upper}`);
+  if (!(lower >= 0 && lower < upper && upper <= 1))
+    throw usageError(`winsorise: quantiles must satisfy 0 <= lower < upper <= 1, got lower ${lower} and upper ${upper}`);
   const [low, high] = quantiles(
     values.filter((v) => !Number.isNaN(v)),
     [lower, upper],

@@ -4,7 +4,7 @@ import type { Rng } from "../base/rng.ts";
 import type { State } from "../base/state.ts";
 import type { Features } from "../data/schema.ts";
 import type { FittedLearner, LearnContext, Learner } from "./contract.ts";
-import { type Boosted, boost, openWorkshop, type Workshop } from "./tree/boost.ts";
+import { type Boosted, boost, helpersFor, openWorkshop, type Workshop } from "./tree/boost.ts";
 import { addPredictions, type Forest, forestArrays, forestFromArrays, gainByFeature } from "./tree/forest.ts";
 import { type Loss, type LossName, lossOf } from "./tree/loss.ts";
 
@@ -165,7 +165,7 @@ async function fitBoosting(
     maxDepth: config.maxDepth === 0 ? Number.POSITIVE_INFINITY : config.maxDepth,
     monotone: directions(config, x),
   };
-  const shop = openWorkshop(x, y, weight, settings, config.rounds, context.threads, context.signal);
+  const shop = openWorkshop(x, y, weight, settings, helpersFor(x, config.rounds, context.threads), context.signal);
   try {
     const folded = config.folds >= 2 && used.length >= 2 * config.folds;
     const { forest, start, heldLoss } = await (folded ? boostByFolds : boostByShare)(shop, used, config, context.rng);
@@ -183,7 +183,7 @@ async function boostByShare(shop: Workshop, used: Int32Array, config: BoostingCo
   const count = Math.floor(config.validation * used.length);
   if (count === 0) return boost(shop, used, undefined, config.rounds, rng);
   const order = rng.split("validation").shuffle(used.slice());
-  return boost(shop, order.slice(count).sort(), order.slice(0, count).sort(), config.rounds, rng);
+  return boost(shop, order.slice(count).toSorted(), order.slice(0, count).toSorted(), config.rounds, rng);
 }
 
 /** Number of trees by cross-validation, then all of them on all rows. */
@@ -191,8 +191,8 @@ async function boostByFolds(shop: Workshop, used: Int32Array, config: BoostingCo
   const order = rng.split("folds").shuffle(used.slice());
   const curves: (readonly number[])[] = [];
   for (let k = 0; k < config.folds; k++) {
-    const rest = order.filter((_, i) => i % config.folds !== k).sort();
-    const held = order.filter((_, i) => i % config.folds === k).sort();
+    const rest = order.filter((_, i) => i % config.folds !== k).toSorted();
+    const held = order.filter((_, i) => i % config.folds === k).toSorted();
     curves.push((await boost(shop, rest, held, config.rounds, rng.split("fold", k))).heldLoss);
   }
   const shortest = Math.min(...curves.map((curve) => curve.length));

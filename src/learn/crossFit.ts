@@ -1,7 +1,7 @@
 import type { Rng } from "../base/rng.ts";
 import { takeColumn } from "../data/dataset.ts";
 import type { Features } from "../data/schema.ts";
-import { type ChosenLearner, fitChosen } from "./choice.ts";
+import type { ChosenLearner } from "./choice.ts";
 import type { LearnContext } from "./contract.ts";
 
 /** Which of k parts each row is left out with. */
@@ -49,7 +49,7 @@ function dealt(order: Int32Array, count: number, start: number): Int32Array {
  * @param y n targets; those of rows that are not trained on are not read
  */
 export async function crossFit(
-  chosen: ChosenLearner,
+  { learner, config }: Pick<ChosenLearner, "learner" | "config">,
   x: Features,
   y: Float64Array,
   weight: Float64Array | undefined,
@@ -63,7 +63,7 @@ export async function crossFit(
     const learnFrom = rowsWhere(x.rows, (i) => folds.of[i] !== fold && (train === undefined || train(i)));
     const leftOut = rowsWhere(x.rows, (i) => folds.of[i] === fold);
     if (leftOut.length === 0) continue;
-    const fitted = await fitChosen(chosen, takeFeatures(x, learnFrom), takeNumbers(y, learnFrom), weight && takeNumbers(weight, learnFrom), {
+    const fitted = await learner.fit(config, takeFeatures(x, learnFrom), takeNumbers(y, learnFrom), weight && takeNumbers(weight, learnFrom), {
       ...context,
       rng: context.rng.split("fold", fold),
     });

@@ -3,9 +3,10 @@ import { boostingClassifier, boostingRegressor } from "./boosting.ts";
 import type { Learner } from "./contract.ts";
 import { logistic } from "./logistic.ts";
 import { ridge } from "./ridge.ts";
+import { stackClassifier, stackRegressor } from "./stack.ts";
 
 /** Every nuisance learner. A regressor and a classifier of one family share an id and, as far as they go, their settings. */
-export const learners: readonly Learner[] = [ridge, logistic, boostingRegressor, boostingClassifier];
+export const learners: readonly Learner[] = [ridge, logistic, boostingRegressor, boostingClassifier, stackRegressor, stackClassifier];
 
 /** @throws LiftwiseError (usage) when there is no learner of this kind with this id */
 export function learnerById(id: string, kind: Learner["kind"]): Learner {

@@ -1,6 +1,6 @@
 import { dataError, usageError } from "../base/errors.ts";
 import { addGram, mirror } from "../base/linear/gram.ts";
-import { solveSpd } from "../base/linear/solve.ts";
+import { solveSpd, spectrum } from "../base/linear/solve.ts";
 import type { Json } from "../base/state.ts";
 import type { Features } from "../data/schema.ts";
 import type { FittedLearner, LearnContext, Learner } from "./contract.ts";
@@ -86,22 +86,47 @@ function fitLogistic(config: LinearConfig, x: Features, y: Float64Array, weight:
   return fitted(encoder, point.b, report);
 }
 
-// leCessie1992: AIC along the path from a heavy penalty to a light one, each fit starting where the last one ended.
+/** Penalties tried: 10^2 down to 10^-5, four to a decade. */
+const penalties: readonly number[] = Array.from({ length: 29 }, (_, step) => 10 ** (2 - step / 4));
+
+// leCessie1992: the penalty of least AIC. Gu1992: it is found by fitting at one penalty, choosing the best along the path of the loss's
+// quadratic approximation there, and fitting again, until the choice stays.
 function leastAic(problem: Problem, start: Float64Array, rows: number): { readonly point: Point; readonly lambda: number } {
-  let best: Point | undefined;
-  let bestLambda = 1;
-  let least = Number.POSITIVE_INFINITY;
-  let worse = 0;
-  let b = start;
-  for (let step = 4; step >= -10 && worse < 3; step--) {
-    const lambda = 10 ** (step / 2);
-    const point = descend(problem, b, lambda, 1e-9);
-    b = point.b;
-    const aic = (rows * point.deviance) / problem.total + 2 * degrees(point, lambda * problem.information);
-    worse = aic < least ? 0 : worse + 1;
-    if (aic < least) [best, bestLambda, least] = [point, lambda, aic];
+  let lambda = 1;
+  let point = descend(problem, start, lambda, 1e-6);
+  for (let round = 0; round < 8; round++) {
+    const next = bestAround(problem, point, lambda, rows);
+    if (next === lambda) break;
+    lambda = next;
+    point = descend(problem, point.b, lambda, 1e-6);
   }
-  return { point: descend(problem, (best as Point).b, bestLambda, 1e-14), lambda: bestLambda };
+  return { point: descend(problem, point.b, lambda, 1e-14), lambda };
+}
+
+/** The penalty of least AIC where the loss is its second order expansion at a point fitted with penalty `lambda`, the intercept following. */
+function bestAround(problem: Problem, point: Point, lambda: number, rows: number): number {
+  const q = point.b.length;
+  const p = q - 1;
+  const h = point.curvature;
+  const profiled = new Float64Array(p * p);
+  for (let j = 0; j < p; j++) for (let k = 0; k < p; k++) profiled[j * p + k] = h[(j + 1) * q + k + 1] - (h[(j + 1) * q] * h[k + 1]) / h[0];
+  const { values, vectors, rank } = spectrum(profiled);
+  // The point in the basis of eigenvectors; directions without curvature have none of it.
+  const b = Float64Array.from({ length: rank }, (_, k) => point.b.subarray(1).reduce((sum, value, j) => sum + value * vectors[k * p + j], 0));
+  const own = lambda * problem.information;
+  let best = lambda;
+  let least = Number.POSITIVE_INFINITY;
+  for (const candidate of penalties) {
+    const other = candidate * problem.information;
+    let aic = 0;
+    for (let k = 0; k < rank; k++) {
+      // Slope of the loss without penalty at the point is -own b; the minimum with the other penalty is at c.
+      const c = ((values[k] + own) * b[k]) / (values[k] + other);
+      aic += 2 * rows * (-own * b[k] * (c - b[k]) + (values[k] / 2) * (c - b[k]) ** 2) + (2 * values[k]) / (values[k] + other);
+    }
+    if (aic < least) [best, least] = [candidate, aic];
+  }
+  return best;
 }
 
 /** Newton's method; the last step is one that lowers the mean loss by less than `tolerance`, and leaves an error of that order. */

@@ -77,7 +77,7 @@ export { calibrationError } from "./calibrationError.ts";
 export * from "./compat/causalml.ts";
 export { grfAutoc, grfQini } from "./compat/grf.ts";
 export * from "./compat/pylift.ts";
-export * from "./compat/sklift.ts";
+export { skliftQiniAuc, skliftQiniAucNonneg, skliftUpliftAuc } from "./compat/sklift.ts";
 export { skliftUpliftAtK, skliftWeightedAverageUplift } from "./compat/skliftTop.ts";
 export * from "./compat/ydf.ts";
 export type { Curve, Metric, MetricTraits, Score, Statistic } from "./contract.ts";

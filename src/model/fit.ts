@@ -115,7 +115,9 @@ function prepare(data: Dataset, missingOutcome: "error" | "drop" | "keep"): Data
   checkFinite(data.name, used.columns);
   // Neither what only a simulator knows nor weights that are all the same may change a fit.
   const hashed = data.restrict(roleNames.filter((role) => role !== "weight" && !truth.includes(role)));
-  let rows = contentOrder(hashed.columns, data.rows, data.weight());
+  // By name, so that it does not matter in which order the columns came either.
+  const byName = hashed.columns.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  let rows = contentOrder(byName, data.rows, data.weight());
   if (missingOutcome !== "keep") {
     const y = data.outcome();
     const present = rows.filter((row) => !Number.isNaN(y[row]));

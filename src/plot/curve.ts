@@ -89,7 +89,9 @@ export function curvePanelsPlot(models: readonly NamedCurve[], look: CurveLook &
     data: { values: drawn.rows.concat(drawn.random.map((row) => ({ ...row, random: true }))) },
     facet: { field: "series", type: "nominal", sort: names, title: null },
     columns,
-    spacing: { row: 26, column: 24 },
+    spacing: { row: 18, column: 24 },
+    // Each panel its own axis: shared ones would also stand below the empty places of a last row.
+    resolve: { axis: { x: "independent" } },
     spec: {
       width,
       height: look.height ?? Math.round(width * 0.62),

@@ -74,7 +74,8 @@ export function calibrationPlot(
     data: { values: rows },
     facet: { field: "model", type: "nominal", sort: names, title: null },
     columns,
-    spacing: { row: 26, column: 24 },
+    spacing: { row: 18, column: 24 },
+    resolve: { axis: { x: "independent" } },
     spec: view,
   });
 }

@@ -1,5 +1,5 @@
 import type { Comparison, DataSummary } from "../evaluate/comparison.ts";
-import { fixed, lovePlot, noNumber } from "../plot/index.ts";
+import { fixed, lovePlot, noNumber, rounded } from "../plot/index.ts";
 import { type Content, type Html, html } from "./html.ts";
 import { countOf, countText, listText, meanTexts, pPhrase, shareText } from "./number.ts";
 import { details, figure, paragraph, type Section, section, table } from "./part.ts";
@@ -59,16 +59,24 @@ async function balance(data: DataSummary): Promise<Content> {
   if (known.length === 0) return paragraph("There are no features on which the arms could be compared.");
   const worst = known.reduce((a, b) => (Math.abs(b.smd) > Math.abs(a.smd) ? b : a));
   const off = known.filter((b) => Math.abs(b.smd) > 0.1).length;
+  const largest = `the largest is ${fixed(worst.smd, off === 0 ? 3 : 2, true)} (${worst.feature}, ${worst.arm})`;
   const verdict =
-    off === 0
-      ? `All differences are below 0.1, as they are when chance alone made the arms; the largest is ${fixed(worst.smd, 3, true)} (${worst.feature}, ${worst.arm}).`
-      : `${countText(off)} of ${countText(known.length)} differences are above 0.1; the largest is ${fixed(worst.smd, 2, true)} (${worst.feature}, ${worst.arm}).`;
+    off === 0 ? `All differences are below 0.1; ${largest}.` : `${countText(off)} of ${countText(known.length)} differences are above 0.1; ${largest}.`;
+  const chance = chanceDifference(data);
+  const expected = Number.isFinite(chance) ? ` With arms of these sizes, chance alone keeps nineteen in twenty differences below ${rounded(chance, 2)}.` : "";
   const features = new Set(known.map((b) => b.feature)).size;
   const shown = Math.min(20, features);
   return figure(
     lovePlot(known, { width: 820, most: 20 }),
-    html`<strong>Balance of the arms before treatment</strong>Difference of each feature between arm and control, in standard deviations. ${verdict}${features > shown ? ` The ${shown} largest of ${features} features are drawn.` : ""}`,
+    html`<strong>Balance of the arms before treatment</strong>Difference of each feature between arm and control, in standard deviations. ${verdict}${expected}${features > shown ? ` The ${shown} largest of ${features} features are drawn.` : ""}`,
   );
+}
+
+/** Two standard errors of a standardised mean difference between the two smallest groups compared: control and the smallest arm. */
+function chanceDifference({ arms, control }: DataSummary): number {
+  const rows = (arm: string): number => arms.find((a) => a.arm === arm)?.rows ?? Number.NaN;
+  const smallest = Math.min(...arms.filter(({ arm }) => arm !== control).map(({ arm }) => rows(arm)));
+  return 1.96 * Math.sqrt(1 / rows(control) + 1 / smallest);
 }
 
 function featureTable(data: DataSummary): Content {

@@ -1,7 +1,8 @@
 import type { ArmEffect, Comparison } from "../evaluate/comparison.ts";
-import { estimateParts, fixed } from "../plot/index.ts";
+import type { Score } from "../metrics/contract.ts";
+import { estimateParts } from "../plot/index.ts";
 import { type Content, type Html, html } from "./html.ts";
-import { countOf, effectUnit, excludesZero, listText, meanTexts, pPhrase, percentOf, shareText } from "./number.ts";
+import { countOf, effectUnit, excludesZero, meanTexts, pPhrase, percentOf } from "./number.ts";
 import { leader, levelOf, type MetricFacts, type Slice } from "./view.ts";
 
 /** One plain sentence, with a mark: an effect up or down, a leading model, or nothing that can be told from zero. */
@@ -39,6 +40,27 @@ export function effectFinding(effect: ArmEffect, comparison: Comparison): Findin
   };
 }
 
+/** A page of findings is read, a list of fifty is not: beyond so many, the rest is counted. */
+const mostEffects = 12;
+
+/** The effects in their order; where there are many, those on the primary outcome and those that can be told from zero go first. */
+export function effectFindings(comparison: Comparison): Finding[] {
+  const { effects, data } = comparison;
+  const first = (effect: ArmEffect): boolean => effect.outcome === data.outcomes[0]?.name || excludesZero(effect.interval);
+  const told = effects.length <= mostEffects ? effects : [...effects.filter(first), ...effects.filter((effect) => !first(effect))].slice(0, mostEffects);
+  const rest = effects.filter((effect) => !told.includes(effect));
+  const findings = told.map((effect) => effectFinding(effect, comparison));
+  if (rest.length === 0) return findings;
+  const clear = rest.filter((effect) => excludesZero(effect.interval)).length;
+  return [
+    ...findings,
+    {
+      mark: "none",
+      text: `${countOf(rest.length, "more effect")} ${rest.length === 1 ? "is" : "are"} in the table of average effects; ${clear === 0 ? "none" : clear} of them can be told from zero.`,
+    },
+  ];
+}
+
 /** Which model leads on an outcome and arm, whether it beats chance, and whether its lead over the baseline can be told from zero. */
 export function modelFinding(slice: Slice, facts: (metric: string) => MetricFacts, level: number): Finding {
   const top = leader(slice);
@@ -48,7 +70,7 @@ export function modelFinding(slice: Slice, facts: (metric: string) => MetricFact
   const score = estimateParts(top.score.value, top.score.interval, undefined, false);
   const told = `${score.value}${rangeText(score.range, percentOf(level))}`;
   const { model } = top.result;
-  if (zeroIsRandom && !(top.score.interval !== undefined && top.score.interval[0] > 0)) {
+  if (!beatsChance(top.score, facts(slice.leading))) {
     if (slice.results.length === 1)
       return { mark: "none", text: html`${where}: ${model} is not shown to rank units better than chance; its ${name} is ${told}.` };
     return {
@@ -58,7 +80,12 @@ export function modelFinding(slice: Slice, facts: (metric: string) => MetricFact
   }
   const chance = zeroIsRandom ? ", which is better than chance" : "";
   const verb = slice.results.length === 1 ? "has" : "leads with";
-  return { mark: "lead", text: html`${where}: ${model} ${verb} a ${name} of ${told}${chance}. ${leadText(slice, top)}` };
+  return { mark: "lead", text: html`${where}: ${model} ${verb} ${name} ${told}${chance}. ${leadText(slice, top)}` };
+}
+
+/** False when random targeting scores zero and the interval does not lie above it; true where the metric says nothing of chance. */
+export function beatsChance(score: Score, { zeroIsRandom }: MetricFacts): boolean {
+  return !zeroIsRandom || (score.interval !== undefined && score.interval[0] > 0);
 }
 
 function leadText(slice: Slice, top: NonNullable<ReturnType<typeof leader>>): string {
@@ -76,28 +103,10 @@ function rangeText(range: string | undefined, percent: number): string {
   return range === undefined ? "" : ` (${percent}% interval ${range})`;
 }
 
-/** Warnings of the run, then those the numbers themselves give. */
+/** Warnings of the run, then those of the results and of the models' own reports. */
 export function warnings(comparison: Comparison): string[] {
-  const { data, results } = comparison;
-  return [...new Set([...comparison.warnings, ...ratioWarning(data), ...balanceWarning(data), ...scoreWarning(results), ...results.flatMap(ownWarnings)])];
-}
-
-function ratioWarning({ sampleRatio, arms }: Comparison["data"]): string[] {
-  if (sampleRatio === undefined || !(sampleRatio.pValue < 0.001)) return [];
-  const got = listText(arms.map((arm) => shareText(arm.share)));
-  const planned = listText(sampleRatio.expected.map(shareText));
-  return [
-    `The arms are not as large as planned: ${got} where ${planned} were expected (sample ratio test, ${pPhrase(sampleRatio.pValue)}). Units were probably lost or wrongly assigned; find out why before trusting any effect below.`,
-  ];
-}
-
-function balanceWarning({ balance }: Comparison["data"]): string[] {
-  const off = balance.filter((b) => Math.abs(b.smd) > 0.1).toSorted((a, b) => Math.abs(b.smd) - Math.abs(a.smd));
-  if (off.length === 0) return [];
-  const worst = listText(off.slice(0, 3).map((b) => `${b.feature} (${b.arm}, ${fixed(b.smd, 2, true)})`));
-  return [
-    `The arms differ before treatment: ${countOf(off.length, "standardised mean difference")} above 0.1, ${off.length > 3 ? "the largest of " : "of "}${worst}. Effects below may partly be differences between the units.`,
-  ];
+  const { results } = comparison;
+  return [...new Set([...comparison.warnings, ...scoreWarning(results), ...results.flatMap(ownWarnings)])];
 }
 
 function scoreWarning(results: Comparison["results"]): string[] {

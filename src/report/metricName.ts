@@ -12,6 +12,9 @@ const written: Readonly<Record<string, string>> = {
   "rate-qini": "RATE (Qini weights)",
   "ate-error": "ATE error",
   "log-loss": "Log-loss",
+  "policy-value-ips": "Policy value (IPS)",
+  "policy-value-snips": "Policy value (SNIPS)",
+  "policy-value-dr": "Policy value (DR)",
 };
 
 /** What the registry says about a metric; a metric it does not know (of a comparison made by a newer version) is shown under its id. */

@@ -60,7 +60,7 @@ function scoreTable(slice: Slice, facts: (metric: string) => MetricFacts, percen
   const columns = [
     { title: "Model" },
     ...slice.metrics.map((metric) => ({
-      title: `${facts(metric).name}${facts(metric).better === "lower" ? " (lower is better)" : ""}`,
+      title: metricTitle(facts(metric)),
       kind: "number" as const,
     })),
   ];
@@ -78,6 +78,10 @@ function scoreTable(slice: Slice, facts: (metric: string) => MetricFacts, percen
     notes,
     sortable: true,
   });
+}
+
+function metricTitle({ name, better }: MetricFacts): Content {
+  return better === "lower" ? html`${name}<small>lower is better</small>` : name;
 }
 
 function scoreCell(score: Score | undefined, notes: string[]): Cell {

@@ -2,7 +2,7 @@ import type { Comparison } from "../evaluate/comparison.ts";
 import { estimateParts } from "../plot/index.ts";
 import { dataSection } from "./dataSection.ts";
 import { effectSection } from "./effectSection.ts";
-import { effectFinding, findingList, modelFinding, warnings } from "./findings.ts";
+import { beatsChance, effectFindings, findingList, modelFinding, warnings } from "./findings.ts";
 import { guideSection } from "./guideSection.ts";
 import { type Content, html } from "./html.ts";
 import { metricFacts } from "./metricName.ts";
@@ -11,15 +11,12 @@ import { countOf, countText, effectUnit, percentOf, withUnit } from "./number.ts
 import { page } from "./page.ts";
 import { notice, type Section, section, subsection, tiles } from "./part.ts";
 import { runSection } from "./runSection.ts";
-import { leader, levelOf, mainSlices, revive, type Slice, slices } from "./view.ts";
+import { leader, levelOf, mainSlices, type Slice, slices } from "./view.ts";
 
 /**
  * The report of a comparison: one HTML file that opens anywhere without a network. The same comparison gives the same file.
- *
- * @param given the result of `compare`, or the same read back from JSON
  */
-export async function renderReport(given: Comparison): Promise<string> {
-  const comparison = revive(given);
+export async function renderReport(comparison: Comparison): Promise<string> {
   const all = slices(comparison, metricFacts);
   const { data, seed, liftwise } = comparison;
   const models = new Set(comparison.results.map((result) => result.model)).size;
@@ -48,7 +45,7 @@ export async function renderReport(given: Comparison): Promise<string> {
 
 /** The first page: what to beware of, the headline numbers, and the findings in plain sentences. */
 function summary(comparison: Comparison, all: readonly Slice[]): Section {
-  const effects = comparison.effects.map((effect) => effectFinding(effect, comparison));
+  const effects = effectFindings(comparison);
   const models = mainSlices(all).map((slice) => modelFinding(slice, metricFacts, levelOf(comparison)));
   const body = [
     warnings(comparison).map((warning) => notice("warning", warning)),
@@ -74,11 +71,16 @@ function headline(comparison: Comparison, all: readonly Slice[]): Content {
   if (main?.leading !== undefined && top !== undefined && main.results.length > 1) {
     const { name } = metricFacts(main.leading);
     const { value, range } = estimateParts(top.score.value, top.score.interval, undefined, false);
-    items.push({
-      label: `Leads on ${main.outcome}, of ${countText(main.results.length)} models`,
-      value: top.result.model,
-      under: range === undefined ? `${name} ${value}` : `${name} ${value}, ${intervalText(range, level)}`,
-    });
+    const score = range === undefined ? `${name} ${value}` : `${name} ${value}, ${intervalText(range, level)}`;
+    // A headline must not crown a model that the interval does not.
+    if (beatsChance(top.score, metricFacts(main.leading)))
+      items.push({ label: `Leads on ${main.outcome}, of ${countText(main.results.length)} models`, value: top.result.model, under: score });
+    else
+      items.push({
+        label: `Ranking units on ${main.outcome}`,
+        value: "Not shown to beat chance",
+        under: `best of ${countText(main.results.length)} models: ${score}`,
+      });
   }
   return items.length === 0 ? undefined : tiles(items);
 }

@@ -47,10 +47,11 @@ table { border-collapse: collapse; font-size: .97rem; line-height: 1.35; font-va
 caption { text-align: left; color: var(--soft); padding-bottom: .5rem; }
 thead th { color: var(--soft); text-align: left; vertical-align: bottom; border-bottom: 1px solid var(--faint); padding: .35rem 1.4rem .4rem 0; font-size: .92rem; }
 tbody th, td { text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); padding: .42rem 1.4rem .42rem 0; }
-tbody th { font-weight: 400; min-width: 6.5rem; max-width: 18rem; overflow-wrap: anywhere; }
+tbody th { font-weight: 400; min-width: 8rem; max-width: 18rem; overflow-wrap: anywhere; }
 th.number, td.number { text-align: right; white-space: nowrap; }
 thead th:last-child, tbody tr > :last-child { padding-right: .2rem; }
-td small, tbody th small { display: block; color: var(--soft); font-size: .87em; font-weight: 400; }
+thead th:first-child, tbody th { position: sticky; left: 0; background: #fff; }
+td small, th small { display: block; color: var(--soft); font-size: .87em; font-weight: 400; }
 sup { font-size: .72em; line-height: 0; }
 .notes { color: var(--soft); font-size: .93rem; margin: -.4rem 0 1.2rem; padding-left: 1.3rem; }
 th button { all: unset; cursor: pointer; }

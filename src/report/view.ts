@@ -16,13 +16,16 @@ export interface Slice {
   readonly armName: string;
   readonly control: string;
   readonly results: readonly ModelResult[];
-  /** Metric ids that any of the models has, the leading one first. */
+  /** Metric ids that any of the models has, in the order they were asked for. */
   readonly metrics: readonly string[];
-  /** The metric that orders the models. */
+  /** The metric that orders the models: the first. */
   readonly leading: string | undefined;
-  /** The model the paired differences are against. */
+  /** The model that the paired differences of the leading metric are against. */
   readonly baseline: string | undefined;
 }
+
+/** How the policy that gives each unit the arm with its highest predicted effect is called. */
+export const bestArmName = "Best arm for each unit";
 
 /** What a metric's numbers mean for the words around them. */
 export interface MetricFacts {
@@ -31,28 +34,6 @@ export interface MetricFacts {
   readonly better: "higher" | "lower";
   /** Whether targeting at random has the value zero, so that an interval without zero shows skill. */
   readonly zeroIsRandom: boolean;
-}
-
-/** Metrics that order the models where they are there; any other first one does where they are not. */
-const preferred = ["qini", "auuc", "autoc"];
-
-/**
- * The comparison with every number a number: one that came through JSON has null for NaN and lists for typed arrays. Free-form parts (config, the models'
- * own reports) are left alone, since null means null there.
- */
-export function revive(comparison: Comparison): Comparison {
-  const walk = (value: unknown, key: string): unknown => {
-    if (value === null) return Number.NaN;
-    if (typeof value !== "object" || ArrayBuffer.isView(value) || key === "report") return value;
-    if (Array.isArray(value)) return value.map((item) => walk(item, ""));
-    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, walk(inner, name)]));
-  };
-  return {
-    ...comparison,
-    data: walk(comparison.data, "") as Comparison["data"],
-    effects: walk(comparison.effects, "") as Comparison["effects"],
-    results: walk(comparison.results, "") as Comparison["results"],
-  };
 }
 
 /** The slices in the order of the outcomes, arms as they first appear. */
@@ -74,7 +55,7 @@ export function slices(comparison: Comparison, facts: (metric: string) => Metric
 
 function slice(comparison: Comparison, results: readonly ModelResult[], outcome: string, arm: string, facts: (metric: string) => MetricFacts): Slice {
   const known = [...new Set(results.flatMap((result) => Object.keys(result.metrics)))];
-  const leading = preferred.find((metric) => known.includes(metric)) ?? known[0];
+  const [leading] = known;
   const sign = leading !== undefined && facts(leading).better === "lower" ? 1 : -1;
   const value = (result: ModelResult): number => (leading === undefined ? Number.NaN : (own(result.metrics, leading)?.value ?? Number.NaN));
   const order = (a: ModelResult, b: ModelResult): number => {
@@ -82,18 +63,18 @@ function slice(comparison: Comparison, results: readonly ModelResult[], outcome:
     if (Number.isFinite(x) && Number.isFinite(y)) return sign * (x - y);
     return Number(Number.isFinite(y)) - Number(Number.isFinite(x));
   };
-  const treated = comparison.data.arms.map((a) => a.arm);
+  const arms = comparison.data.arms.map((a) => a.arm);
   return {
     outcome,
     kind: comparison.data.outcomes.find((o) => o.name === outcome)?.kind,
     arm,
-    // The word for the policy only where no real arm has that name.
-    armName: arm === "best" && !treated.includes("best") ? "Best arm for each unit" : arm,
+    // What is no arm of the data is the policy of the best one.
+    armName: arms.includes(arm) ? arm : bestArmName,
     control: comparison.data.control,
     results: results.toSorted(order),
-    metrics: leading === undefined ? [] : [leading, ...known.filter((metric) => metric !== leading)],
+    metrics: known,
     leading,
-    baseline: results.flatMap((result) => Object.values(result.differences))[0]?.against,
+    baseline: leading === undefined ? undefined : results.map((result) => own(result.differences, leading)?.against).find((name) => name !== undefined),
   };
 }
 

@@ -323,19 +323,17 @@ const plainReport: Law = {
 
 const bounds: Law = {
   name: "every bound, choice and unknown key of the config is refused with its path and value, and the config after defaults is its own input",
-  check: async (model) => {
+  check: async (model, { data }) => {
     const defaults = parse(model.config, {}, model.id);
     expect(parse(model.config, JSON.parse(JSON.stringify(defaults)), model.id)).toEqual(defaults);
     parse(model.config, model.quick, model.id);
-    const wrong = [...invalidInputs(z.toJSONSchema(model.config, { io: "input", unrepresentable: "any" }) as Node, []), { path: ["noSuchOption"], value: 1 }];
-    for (const { path, value, beside } of wrong) {
-      const input = nested(path, value, beside);
-      const attempt = fit(model, experiment(model), { config: input });
+    const root = z.toJSONSchema(model.config, { io: "input", unrepresentable: "any" }) as Node;
+    for (const { path, value, input } of [...invalidInputs(root), { path: ["noSuchOption"], value: undefined, input: { noSuchOption: 1 } }]) {
+      const attempt = fit(model, data, { config: input });
       await expect(attempt, JSON.stringify(input)).rejects.toThrow(
         expect.objectContaining({ kind: "usage", message: expect.stringContaining(path.join(".")) }),
       );
-      if (path[0] !== "noSuchOption")
-        await expect(attempt, JSON.stringify(input)).rejects.toThrow(typeof value === "number" ? String(value) : JSON.stringify(value));
+      if (value !== undefined) await expect(attempt, JSON.stringify(input)).rejects.toThrow(typeof value === "number" ? String(value) : JSON.stringify(value));
     }
   },
 };
@@ -356,21 +354,22 @@ interface Node {
 interface Wrong {
   readonly path: readonly string[];
   readonly value: unknown;
-  /** What stands beside the value in its object, such as the literal that picks a branch. */
-  readonly beside?: Readonly<Record<string, unknown>>;
+  /** The whole input: the wrong value in its place, with the literals that pick the branches on the way to it. */
+  readonly input: unknown;
 }
 
 /** One input outside each bound that the schema states, and one outside each list of choices. */
-function invalidInputs(node: Node, path: readonly string[], beside?: Readonly<Record<string, unknown>>): Wrong[] {
+function invalidInputs(node: Node): Wrong[] {
   const branches = [...(node.anyOf ?? []), ...(node.oneOf ?? [])];
-  if (branches.length > 0) {
-    const below = branches.flatMap((branch) => invalidInputs(branch, path, beside));
-    // A choice beside other branches: a text that is none of them is wrong for all.
-    return below.filter(({ path: at, value }) => at.length > path.length || typeof value !== "number" || !branches.some((branch) => branch.const === value));
-  }
-  const literals = Object.fromEntries(Object.entries(node.properties ?? {}).flatMap(([key, child]) => (child.const === undefined ? [] : [[key, child.const]])));
-  const below = Object.entries(node.properties ?? {}).flatMap(([key, child]) =>
-    child.const === undefined ? invalidInputs(child, [...path, key], literals) : [],
+  // What is wrong for one branch may be right as the literal of another.
+  if (branches.length > 0)
+    return branches.flatMap(invalidInputs).filter(({ path, value }) => path.length > 0 || !branches.some((branch) => branch.const === value));
+  const properties = Object.entries(node.properties ?? {});
+  const literals = Object.fromEntries(properties.flatMap(([key, child]) => (child.const === undefined ? [] : [[key, child.const]])));
+  const below = properties.flatMap(([key, child]) =>
+    child.const === undefined
+      ? invalidInputs(child).map(({ path, value, input }) => ({ path: [key, ...path], value, input: { ...literals, [key]: input } }))
+      : [],
   );
   const here: unknown[] = [];
   // Beyond 2^53 there is no next whole number: such a bound is the limit of the type.
@@ -383,12 +382,7 @@ function invalidInputs(node: Node, path: readonly string[], beside?: Readonly<Re
   if (node.type === "integer") here.push(stated(node.minimum) ? node.minimum + 0.5 : 1.5);
   if (node.enum !== undefined) here.push("no such choice");
   if (node.type === "boolean") here.push("maybe");
-  return [...below, ...here.map((value) => ({ path, value, beside }))];
-}
-
-function nested(path: readonly string[], value: unknown, beside: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
-  const [key, ...rest] = path;
-  return rest.length === 0 ? { ...beside, [key]: value } : { [key]: nested(rest, value, beside) };
+  return [...below, ...here.map((value) => ({ path: [], value, input: value }))];
 }
 
 export const laws: readonly Law[] = [

@@ -99,7 +99,7 @@ export const laws: Readonly<Record<string, (metric: Metric, slow: Slow | undefin
         expect(got.notes?.join() ?? "", metric.id).toContain("weights are not used");
         continue;
       }
-      const rows = weight.flatMap((w, i) => new Array<number>(w).fill(i));
+      const rows = weight.flatMap((w, i) => Array.from({ length: w }, () => i));
       const repeated = metric.score(
         Float64Array.from(rows, (i) => prediction[i]),
         plain.take(rows),
@@ -194,9 +194,13 @@ export const laws: Readonly<Record<string, (metric: Metric, slow: Slow | undefin
     }
   },
 
-  "an option it does not have is an error; scores and data are left as they were": (metric) => {
-    const { prediction, columns, data } = draw(metric, 1);
+  "an option it does not have is an error": (metric) => {
+    const { prediction, data } = draw(metric, 1);
     expect(() => metric.score(prediction, data, { replicate: 3 })).toThrow(`metric ${metric.id} has no option "replicate"`);
+  },
+
+  "scores and data are left as they were": (metric) => {
+    const { prediction, columns, data } = draw(metric, 1);
     const before = prediction.slice();
     metric.score(prediction, data);
     expect(prediction).toEqual(before);

@@ -10,7 +10,7 @@ import { assignTreatment } from "../../src/data/assign.ts";
 import { catalogue, catalogueEntry, catalogueFolder, catalogueNames, catalogueTable, expand, variantNames } from "../../src/data/catalogue.ts";
 import { type Dataset, numberColumn } from "../../src/data/dataset.ts";
 import { hashColumns } from "../../src/data/hash.ts";
-import { locate, placeByHand, verify } from "../../src/data/locate.ts";
+import { locate, howToGet, verify } from "../../src/data/locate.ts";
 import { openDataset, openSource } from "../../src/data/open.ts";
 import { readTable } from "../../src/data/read.ts";
 import type { NumberColumn, SequenceColumn } from "../../src/data/schema.ts";
@@ -162,10 +162,10 @@ describe("a file of the catalogue", () => {
   test("that is nowhere is asked for by name, with address, place and checksum", async () => {
     process.env.LIFTWISE_DATA_DIR = join(folder, "empty");
     await expect(openDataset("nhefs")).rejects.toThrow(
-      /nhefs: the file nhefs\/NHEFS\.csv\.gz is in none of .*empty.*download it from https:.*NHEFS\.csv or .*save it as .*empty\/nhefs\/NHEFS\.csv\.gz .*sha256 696ee09c.*liftwise data fetch nhefs/,
+      /nhefs: the file nhefs\/NHEFS\.csv\.gz is in none of .*empty.*run: liftwise data fetch nhefs; .*download it from https:.*NHEFS\.csv or .*save it as .*empty\/nhefs\/NHEFS\.csv\.gz \(gzipped, or without \.gz if it is not\); sha256 696ee09c.*, sha256 unpacked 2144b9c2/,
     );
     await expect(openDataset("jobcorps")).rejects.toThrow(/run in R: .*causalweight.*save it as/);
-    expect(placeByHand("toy", file)).toContain("https://example.org/t.csv");
+    expect(howToGet("toy", file)).toContain("https://example.org/t.csv");
   });
 });
 
@@ -258,7 +258,6 @@ const references: readonly [source: string, outcome: string, arm: string, value:
 ];
 
 describe.skipIf(shared === undefined)(`the public files${needsShared}`, () => {
-  process.env.LIFTWISE_DATA_DIR ??= shared;
   const opened = new Map<string, Promise<Dataset>>();
   const open = (name: string): Promise<Dataset> => {
     process.env.LIFTWISE_DATA_DIR = shared;

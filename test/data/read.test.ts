@@ -131,6 +131,16 @@ describe("CSV", () => {
     expect(texts(s).every((value, i) => value === `k${i % 1000}`)).toBe(true);
   });
 
+  test("a column of very many texts has its levels in order and each row its own, missing rows among them", async () => {
+    const n = 25_000;
+    const text = (i: number): string => (i % 100 === 7 ? "" : `k${(i * 7919) % n}`);
+    const [s] = await readTable(file("many.csv", `s,x\n${Array.from({ length: n }, (_, i) => `${text(i)},${i}`).join("\n")}\n`));
+    expect(texts(s).every((value, i) => (value ?? "") === text(i))).toBe(true);
+    const { levels } = s as CategoryColumn;
+    expect(levels.length).toBeGreaterThan(20_000);
+    expect(levels.every((level, i) => i === 0 || levels[i - 1] < level)).toBe(true);
+  });
+
   test("a path with quotes and pattern characters is a path", async () => {
     expect((await readTable(file("it's [1]*?.csv", "a\n7\n"))).flatMap(numbers)).toEqual([7]);
   });

@@ -13,8 +13,8 @@ const traits: Traits = {
   engine: "plain",
 };
 
-/** Predicts `factor` times feature x for every treated arm, whatever it was fitted on; counts its fits. */
-export function toyModel(id: string, factor: number, own: Partial<Traits> = {}): Model & { readonly fits: string[][] } {
+/** Predicts `factor` times feature x (0.1 more for each further arm, or a factor an arm), whatever it was fitted on; counts its fits. */
+export function toyModel(id: string, factor: number | readonly number[], own: Partial<Traits> = {}): Model & { readonly fits: string[][] } {
   const fits: string[][] = [];
   const config = z.strictObject({ shift: z.number().default(0) });
   return {
@@ -31,7 +31,10 @@ export function toyModel(id: string, factor: number, own: Partial<Traits> = {}):
       fits.push([...arms]);
       return {
         report: { shift },
-        predict: async (held) => ({ arms, effect: arms.map((_, a) => held.number("x").map((x) => factor * x + shift + 0.1 * a)) }),
+        predict: async (held) => ({
+          arms,
+          effect: arms.map((_, a) => held.number("x").map((x) => (typeof factor === "number" ? factor * x + shift + 0.1 * a : factor[a] * x))),
+        }),
         state: async () => ({ json: null, arrays: {} }),
         dispose: () => undefined,
       };

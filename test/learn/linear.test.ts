@@ -79,6 +79,29 @@ test("auto takes the penalty of least error when rows are left out, counted thro
   }
 });
 
+test("auto takes a logistic penalty of least AIC: neighbours on the path have no less", async () => {
+  const rng = new Rng(4);
+  const n = 300;
+  const columns = Array.from({ length: 8 }, (_, j) =>
+    numberColumn(
+      `x${j}`,
+      Array.from({ length: n }, () => rng.normal()),
+    ),
+  );
+  const target = Float64Array.from({ length: n }, (_, i) => rng.bernoulli(1 / (1 + Math.exp(-0.5 * columns[0].values[i]))));
+  const features = { rows: n, columns };
+  const aic = async (lambda: LinearConfig["lambda"]): Promise<number> => {
+    const fitted = await logistic.fit(config(lambda), features, target, undefined, context);
+    const p = await fitted.predict(features);
+    return p.reduce((sum, v, i) => sum - 2 * Math.log(target[i] === 1 ? v : 1 - v), 0) + 2 * (fitted.report?.df as number);
+  };
+  const best = (await logistic.fit(config("auto"), features, target, undefined, context)).report?.lambda as number;
+  expect(best).toBeGreaterThan(1e-3);
+  const least = await aic(best);
+  // The search follows an expansion of the loss: it may stop one step beside the lowest point, but no further.
+  for (const factor of [0.1, 10 ** -0.5, 10 ** 0.5, 10]) expect(await aic(best * factor)).toBeGreaterThan(least - 0.01);
+});
+
 test("weights are relative: ten times all of them changes nothing but rounding", async () => {
   const tenfold = w.map((v) => 10 * v);
   for (const [learner, target] of [

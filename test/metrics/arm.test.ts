@@ -10,10 +10,9 @@ const arms = ["none", "mail", "call"];
 function everyArm(times: readonly number[], seed = 1): { readonly columns: Columns; readonly unit: number[]; readonly outcome: number[][] } {
   const rng = new Rng(seed);
   const outcome = Array.from({ length: 30 }, () => arms.map(() => rng.normal()));
-  const unit: number[] = [];
-  const t: number[] = [];
-  for (let i = 0; i < outcome.length; i++)
-    times.forEach((count, arm) => unit.push(...new Array<number>(count).fill(i)) && t.push(...new Array<number>(count).fill(arm)));
+  const rows = outcome.flatMap((_, i) => times.flatMap((count, arm) => Array.from({ length: count }, () => ({ i, arm }))));
+  const unit = rows.map(({ i }) => i);
+  const t = rows.map(({ arm }) => arm);
   return {
     columns: { y: t.map((arm, k) => outcome[unit[k]][arm]), t, arms, effect: [1, 2].map((arm) => unit.map((i) => outcome[i][arm] - outcome[i][0])) },
     unit,
@@ -60,7 +59,7 @@ describe("one arm against control", () => {
     );
     expect(() => auuc.score(score, data, { arm: "post" })).toThrow('test data: there is no arm "post"; choose mail or call');
     expect(() => auuc.score(score, data, { arm: "none" })).toThrow('arm "none" is the control itself');
-    const half = experiment({ ...columns, propensity: [new Array(data.rows).fill(0.3)] });
+    const half = experiment({ ...columns, propensity: [Array.from({ length: data.rows }, () => 0.3)] });
     expect(() => auuc.score(score, half, { arm: "mail" })).toThrow("the propensity of arm call is not known while that of others is");
   });
 });
@@ -72,7 +71,7 @@ describe("the best arm", () => {
     const effect = [1, 2].map((arm) => Float64Array.from(unit, (i) => outcome[i][arm] - outcome[i][0]));
     const best = bestArm({ arms: ["mail", "call"], effect }, data);
     // The truth over units: effect of the better arm, best first.
-    const tau = outcome.map((o) => Math.max(o[1] - o[0], o[2] - o[0])).sort((a, b) => b - a);
+    const tau = outcome.map((o) => Math.max(o[1] - o[0], o[2] - o[0])).toSorted((a, b) => b - a);
     const gains = tau.map((_, k) => tau.slice(0, k + 1).reduce((sum, v) => sum + v, 0) / 30);
     const area = gains.reduce((sum, g, k) => sum + (g + (k === 0 ? 0 : gains[k - 1])) / 60, 0);
     expectClose(auuc.score(best.prediction, best.data).value, area, float64);

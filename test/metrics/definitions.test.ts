@@ -151,7 +151,7 @@ describe("known propensities", () => {
   const ranking = [auuc, qini, upliftAtK, autoc, rateQini];
 
   test("a constant propensity, whatever it is, changes nothing where arms are averaged apart", () => {
-    const told = experiment({ y, t, propensity: [new Array(8).fill(0.2)] });
+    const told = experiment({ y, t, propensity: [y.map(() => 0.2)] });
     for (const metric of ranking) expectClose(metric.score(score, told).value, metric.score(score, data).value, float64, metric.id);
   });
 

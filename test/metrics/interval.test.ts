@@ -27,6 +27,8 @@ function trial(n: number, seed: number, group?: readonly number[]) {
   const good = x.map((v) => v + 0.5 * rng.normal());
   return { data: experiment({ y, t, effect: [x.map((v) => 0.5 + v)], group }), good, weak: x.map((v) => v + 3 * rng.normal()), x };
 }
+const mean = (list: readonly number[]): number => list.reduce((sum, v) => sum + v, 0) / list.length;
+const area = ({ x, y }: { x: Float64Array; y: Float64Array }): number => x.slice(1).reduce((sum, q, i) => sum + ((q - x[i]) * (y[i + 1] + y[i])) / 2, 0);
 const settings = { rng: new Rng(9), replicates: 400 };
 /** Monte Carlo error of a standard error from this many resamples, as a share of it. */
 const monteCarlo = 1 / Math.sqrt(2 * settings.replicates);
@@ -36,8 +38,7 @@ describe("standard errors", () => {
     const { data, x } = trial(1500, 1);
     const off = Float64Array.from(x, (v) => 0.5 + v);
     const squares = Array.from(off, (v) => v * v);
-    const mean = squares.reduce((sum, v) => sum + v, 0) / 1500;
-    const se = Math.sqrt(squares.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 1499 / 1500);
+    const se = Math.sqrt(squares.reduce((sum, v) => sum + (v - mean(squares)) ** 2, 0) / 1499 / 1500);
     const got = scoreWithInterval(pehe, new Float64Array(1500), data, {}, { ...settings, resample });
     expectWithin(got.se ?? Number.NaN, se, se * monteCarlo, 4);
   });
@@ -109,6 +110,23 @@ describe("resamples", () => {
     });
     expect(scoreWithInterval(auuc, good, data, {}, { rng: new Rng(10), replicates: 20 }).se).not.toBe(together[0].score.se);
   });
+
+  test("of rows cut from other data are drawn there, so that different cuts are paired", () => {
+    const { data, good } = trial(300, 17);
+    const all = Int32Array.from({ length: 300 }, (_, i) => i);
+    const odd = all.filter((i) => i % 2 === 1);
+    const whole = evaluate([{ metric: pehe }], good, data, settings)[0];
+    expect(evaluate([{ metric: pehe }], good, data, { ...settings, from: { data, rows: all } })[0].draws).toEqual(whole.draws);
+    const half = evaluate(
+      [{ metric: pehe }],
+      Float64Array.from(odd, (i) => good[i]),
+      data.take(odd),
+      { ...settings, from: { data, rows: odd } },
+    )[0];
+    // Rows left out by a weight of zero are cut as well.
+    const zero = data.withColumns([{ kind: "number", name: "w", values: Float64Array.from(all, (i) => i % 2) }], { weight: "w" });
+    expectAllClose(half.draws, evaluate([{ metric: pehe }], good, zero, settings)[0].draws, float64);
+  });
 });
 
 describe("paired differences", () => {
@@ -168,7 +186,6 @@ describe("curves", () => {
 
   test("have the area that the metrics report", () => {
     const { data, good } = trial(300, 12);
-    const area = ({ x, y }: { x: Float64Array; y: Float64Array }): number => x.slice(1).reduce((sum, q, i) => sum + ((q - x[i]) * (y[i + 1] + y[i])) / 2, 0);
     expectClose(area(upliftCurve(good, data, { points: 1000 })), auuc.score(good, data).value, float64);
     const curve = qiniCurve(good, data, { points: 1000 });
     expectClose(area(curve) - curve.y[300] / 2, qini.score(good, data).value, float64);
@@ -189,11 +206,10 @@ describe("the calibration table", () => {
     const { data, good } = trial(500, 14);
     const table = calibrationTable(good, data);
     expect(table.map(({ decile, rows }) => [decile, rows])).toEqual(Array.from({ length: 10 }, (_, b) => [b + 1, 50]));
-    const order = Array.from(good, (_, i) => i).sort((a, b) => good[b] - good[a]);
+    const order = Array.from(good, (_, i) => i).toSorted((a, b) => good[b] - good[a]);
     const top = order.slice(0, 50);
     expectClose(table[0].predicted, top.reduce((sum, i) => sum + good[i], 0) / 50, float64);
     const [control, treated] = [0, 1].map((arm) => top.filter((i) => data.treatment().arm[i] === arm).map((i) => data.outcome()[i]));
-    const mean = (list: readonly number[]): number => list.reduce((sum, v) => sum + v, 0) / list.length;
     const part = (list: readonly number[]): number => list.reduce((sum, v) => sum + (v - mean(list)) ** 2, 0) / (list.length - 1) / list.length;
     expectClose(table[0].observed, mean(treated) - mean(control), float64);
     expectClose(table[0].se, Math.sqrt(part(treated) + part(control)), float64);
@@ -221,8 +237,7 @@ describe("the calibration table", () => {
     // The influence of a group is that of its row: off the arm's mean, over the arm's rows.
     const arms = [0, 1].map((arm) => Array.from(data.outcome()).filter((_, i) => data.treatment().arm[i] === arm));
     const squares = arms.map((list) => {
-      const mean = list.reduce((sum, v) => sum + v, 0) / list.length;
-      return list.reduce((sum, v) => sum + ((v - mean) / list.length) ** 2, 0);
+      return list.reduce((sum, v) => sum + ((v - mean(list)) / list.length) ** 2, 0);
     });
     expectClose(four.se, Math.sqrt(((squares[0] + squares[1]) * 120) / 119), float64);
   });

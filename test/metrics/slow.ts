@@ -38,7 +38,7 @@ const control = (rows: readonly Row[]): Row[] => rows.filter((r) => r.t === 0);
 const u = (r: Row): number => r.w / (r.e === undefined ? 1 : r.t === 1 ? r.e : 1 - r.e);
 const meanY = (rows: readonly Row[]): number => sum(rows, (r) => u(r) * r.y) / sum(rows, u);
 const weight = (rows: readonly Row[]): number => sum(rows, (r) => r.w);
-const levels = (rows: readonly Row[]): number[] => [...new Set(rows.map((r) => r.s))].sort((a, b) => b - a);
+const levels = (rows: readonly Row[]): number[] => [...new Set(rows.map((r) => r.s))].toSorted((a, b) => b - a);
 const above = (rows: readonly Row[], s: number): Row[] => rows.filter((r) => r.s >= s);
 const strictlyAbove = (rows: readonly Row[], s: number): Row[] => rows.filter((r) => r.s > s);
 const at = (rows: readonly Row[], s: number): Row[] => rows.filter((r) => r.s === s);
@@ -85,6 +85,7 @@ function rankWeighted(all: readonly Row[], F: (q: number) => number): number {
 const share = (all: readonly Row[]): number => weight(treated(all)) / weight(all);
 const propensity = (r: Row, all: readonly Row[]): number => r.e ?? share(all);
 function policy(all: readonly Row[], method: "ips" | "snips" | "dr"): number {
+  if (Number.isNaN(effect(all))) return Number.NaN;
   const [m1, m0] = [meanY(treated(all)), meanY(control(all))];
   const follows = (r: Row): number => {
     const p = r.s > 0 ? 1 : 0;
@@ -133,7 +134,7 @@ function gauc(rows: readonly Row[]): number {
 const sorted = (rows: readonly Row[], ties: "input" | "reverse"): Row[] =>
   rows
     .map((r, i) => ({ r, i }))
-    .sort((a, b) => b.r.s - a.r.s || (ties === "input" ? a.i - b.i : b.i - a.i))
+    .toSorted((a, b) => b.r.s - a.r.s || (ties === "input" ? a.i - b.i : b.i - a.i))
     .map(({ r }) => r);
 const rate = (rows: readonly Row[]): number => sum(rows, (r) => r.y) / rows.length;
 
@@ -280,9 +281,9 @@ export const slow: Readonly<Record<string, Slow>> = {
   "uplift-at-k": (rows) => upliftAtK(observed(rows), 0.3),
   autoc: (rows) => rankWeighted(observed(rows), (q) => (q === 0 ? 0 : q - q * Math.log(q))) - effect(observed(rows)),
   "rate-qini": (rows) => rankWeighted(observed(rows), (q) => q - (q * q) / 2) - effect(observed(rows)) / 2,
-  "policy-value-ips": (rows) => policy(observed(rows), "ips") + 0 * effect(observed(rows)),
-  "policy-value-snips": (rows) => policy(observed(rows), "snips") + 0 * effect(observed(rows)),
-  "policy-value-dr": (rows) => policy(observed(rows), "dr") + 0 * effect(observed(rows)),
+  "policy-value-ips": (rows) => policy(observed(rows), "ips"),
+  "policy-value-snips": (rows) => policy(observed(rows), "snips"),
+  "policy-value-dr": (rows) => policy(observed(rows), "dr"),
   "calibration-error": (rows) => calibration(observed(rows)),
   pehe: (rows) => sum(rows, (r) => r.w * (r.s - r.tau) ** 2) / weight(rows),
   "root-pehe": (rows) => Math.sqrt(sum(rows, (r) => r.w * (r.s - r.tau) ** 2) / weight(rows)),

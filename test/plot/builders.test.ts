@@ -40,6 +40,13 @@ async function marks(spec: Spec): Promise<{ readonly label: string; readonly fil
   }));
 }
 
+/** Ends of the colours' scale of a heat map of these values. */
+function colourDomain(values: readonly number[]): unknown {
+  const spec = heatPlot(values.map((value, i) => ({ x: `x${i}`, y: "y", value })));
+  const [rect] = spec.layer as readonly { readonly encoding: { readonly color: { readonly scale: { readonly domain: unknown } } } }[];
+  return rect.encoding.color.scale.domain;
+}
+
 const line = (y: readonly number[]): { x: Float64Array; y: Float64Array } => ({
   x: Float64Array.from(y, (_, i) => i / (y.length - 1)),
   y: Float64Array.from(y),
@@ -187,12 +194,7 @@ describe("features", () => {
   });
 
   test("a heat map puts white at zero only where both signs occur", () => {
-    const domain = (values: readonly number[]): unknown => {
-      const spec = heatPlot(values.map((value, i) => ({ x: `x${i}`, y: "y", value })));
-      const [rect] = spec.layer as readonly { readonly encoding: { readonly color: { readonly scale: { readonly domain: unknown } } } }[];
-      return rect.encoding.color.scale.domain;
-    };
-    expect(domain([-1, 3])).toEqual([-3, 3]);
-    expect(domain([1, 3])).toEqual([1, 3]);
+    expect(colourDomain([-1, 3])).toEqual([-3, 3]);
+    expect(colourDomain([1, 3])).toEqual([1, 3]);
   });
 });

@@ -64,12 +64,16 @@ describe.skipIf(findBrowser() === undefined)(`the report ${browserReason}`, () =
 
   test("a mark under the pointer tells its value", async () => {
     const mark = "document.querySelector('#average-effects .picture path[aria-label]')";
-    await shown.evaluate(`${mark}.scrollIntoView({ block: "center", behavior: "instant" })`);
-    const [x, y] = await shown.evaluate<[number, number]>(
-      `(() => { const box = ${mark}.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()`,
-    );
-    await shown.point(x, y);
-    expect(await shown.evaluate("document.querySelector('.tip').hidden")).toBe(false);
+    const hidden = (): Promise<boolean> => shown.evaluate("new Promise((next) => requestAnimationFrame(() => next(document.querySelector('.tip').hidden)))");
+    // A scroll may still be under way, so the mark is looked for again until the mouse meets it.
+    for (let i = 0; i < 100 && (await hidden()); i++) {
+      await shown.evaluate(`${mark}.scrollIntoView({ block: "center", behavior: "instant" })`);
+      const [x, y] = await shown.evaluate<[number, number]>(
+        `(() => { const box = ${mark}.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()`,
+      );
+      await shown.point(x, y);
+    }
+    expect(await hidden()).toBe(false);
     expect(await shown.evaluate("document.querySelector('.tip').textContent")).toBe(await shown.evaluate(`${mark}.getAttribute("aria-label")`));
   });
 

@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { ArmEffect, Comparison, ModelResult } from "../../src/evaluate/comparison.ts";
-import { effectFinding, modelFinding, warnings } from "../../src/report/findings.ts";
+import { effectFinding, effectFindings, modelFinding, warnings } from "../../src/report/findings.ts";
 import type { Content, Html } from "../../src/report/html.ts";
 import { abridged, countOf, effectUnit, excludesZero, listText, meanTexts, pPhrase, shareText } from "../../src/report/number.ts";
 import { type MetricFacts, slices } from "../../src/report/view.ts";
 import { madeUpComparison } from "../fixtures/report/comparison.ts";
 
-const base = madeUpComparison({ models: 2, outcomes: 1 });
+const made = madeUpComparison({ models: 2, outcomes: 1 });
+const base: Comparison = { ...made, data: { ...made.data, arms: [...made.data.arms, { arm: "Mail", rows: 1, share: 0.1 }] } };
 const facts = (metric: string): MetricFacts => ({
   name: metric.toUpperCase(),
   better: metric === "pehe" ? "lower" : "higher",
@@ -69,6 +70,14 @@ describe("what is said of an effect", () => {
     expect(words(effectFinding(effect(0.02, [0.01, 0.03]), ninety).text)).toContain("90% interval");
   });
 
+  test("of very many the primary outcome's and the clear ones are told, and the rest is counted", () => {
+    const many = Array.from({ length: 20 }, (_, i) => ({ ...effect(0.1, i === 15 ? [0.05, 0.15] : [-0.1, 0.3]), outcome: i < 2 ? "visit" : `o${i}` }));
+    const told = effectFindings({ ...base, effects: many });
+    expect(told).toHaveLength(13);
+    expect(told.slice(0, 3).map(({ text }) => words(text).match(/visit|o15/)?.[0])).toEqual(["visit", "visit", "o15"]);
+    expect(told[12].text).toBe("8 more effects are in the table of average effects; none of them can be told from zero.");
+  });
+
   test("one that is missing is said to be", () => {
     expect(words(effectFinding(effect(Number.NaN, [Number.NaN, Number.NaN]), base).text)).toBe("The effect of Mail on visit could not be estimated.");
   });
@@ -85,7 +94,7 @@ describe("what is said of models", () => {
   test("a lead whose interval holds zero cannot be told from zero", () => {
     const lead = result("a", { qini: { value: 0.03, interval: [0.01, 0.05] } }, against(0.01, [-0.01, 0.03], 0.33));
     expect(finding([result("b", { qini: { value: 0.02, interval: [0.01, 0.03] } }), lead])).toBe(
-      "visit, Mail: a leads with a QINI of 0.030 (95% interval 0.010 to 0.050), which is better than chance. Its lead over the baseline b cannot be told from zero: +0.010 (−0.010 to 0.030), p = 0.330.",
+      "visit, Mail: a leads with QINI 0.030 (95% interval 0.010 to 0.050), which is better than chance. Its lead over the baseline b cannot be told from zero: +0.010 (−0.010 to 0.030), p = 0.330.",
     );
   });
 
@@ -103,8 +112,19 @@ describe("what is said of models", () => {
 
   test("a metric where lower is better is led by the lowest, and says nothing of chance", () => {
     expect(finding([result("a", { pehe: { value: 2 } }), result("b", { pehe: { value: 1 } })])).toBe(
-      "visit, Mail: b leads with a PEHE of 1.00. It was not compared with a baseline.",
+      "visit, Mail: b leads with PEHE 1.00. It was not compared with a baseline.",
     );
+  });
+
+  test("what is no arm of the data is the policy of the best one", () => {
+    expect(finding([{ ...result("a", { qini: { value: 0.02, interval: [0.01, 0.03] } }), arm: "best" }])).toBe(
+      "visit, best arm for each unit: a has QINI 0.020 (95% interval 0.010 to 0.030), which is better than chance.",
+    );
+  });
+
+  test("the first metric asked for orders the models", () => {
+    const both = (qini: number, auuc: number): ModelResult["metrics"] => ({ auuc: { value: auuc }, qini: { value: qini } });
+    expect(finding([result("a", both(1, 2)), result("b", both(2, 1))])).toMatch(/^visit, Mail: a leads with AUUC/);
   });
 
   test("a model without a value never leads", () => {
@@ -116,30 +136,20 @@ describe("what is said of models", () => {
   });
 });
 
-describe("warnings", () => {
-  const warned = (change: Partial<Comparison>): string[] => warnings({ ...base, ...change });
+const warned = (change: Partial<Comparison>): string[] => warnings({ ...base, ...change });
 
+describe("warnings", () => {
   test("a sound experiment has none", () => {
     expect(warned({})).toEqual([]);
   });
 
-  test("those of the run come first, then what the numbers say, each once", () => {
-    const data = {
-      ...base.data,
-      sampleRatio: { expected: [0.5, 0.25, 0.25], statistic: 900, pValue: 1e-9 },
-      balance: [
-        { feature: "age", arm: "Mens E-Mail", smd: -0.31 },
-        { feature: "sex", arm: "Mens E-Mail", smd: 0.05 },
-      ],
-    };
+  test("those of the run come first, then those of the models, each once", () => {
     const results = base.results.map((r) => ({ ...r, report: { warnings: ["stopped early"] } }));
-    const all = warned({ data, results, warnings: ["of the run", "of the run"] });
-    expect(all[0]).toBe("of the run");
-    expect(all[1]).toMatch(/^The arms are not as large as planned: 33.3%, 33.3% and 33.4% where 50.0%, 25.0% and 25.0% were expected/);
-    expect(all[2]).toBe(
-      "The arms differ before treatment: 1 standardised mean difference above 0.1, of age (Mens E-Mail, −0.31). Effects below may partly be differences between the units.",
-    );
-    expect(all.slice(3)).toEqual(["s-learner, visit: stopped early", "t-learner, visit: stopped early"]);
+    expect(warned({ results, warnings: ["of the run", "of the run"] })).toEqual([
+      "of the run",
+      "s-learner, visit: stopped early",
+      "t-learner, visit: stopped early",
+    ]);
   });
 
   test("results without a value are counted", () => {

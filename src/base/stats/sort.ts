@@ -113,7 +113,7 @@ function ascends(key: Uint32Array): boolean {
 
 function compared(order: Uint32Array, key: Uint32Array): Uint32Array {
   const held = order.slice();
-  const places = Uint32Array.from(key, (_, i) => i).sort((a, b) => key[a] - key[b] || a - b);
+  const places = Uint32Array.from(key, (_, i) => i).toSorted((a, b) => key[a] - key[b] || a - b);
   places.forEach((from, to) => {
     order[to] = held[from];
   });

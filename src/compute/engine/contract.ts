@@ -34,8 +34,10 @@ export interface Engine {
 }
 
 export interface CompileOptions {
-  /** Threads of the engine where it has its own; results do not depend on it. */
+  /** Most threads of the engine where it has its own; results do not depend on it. */
   readonly threads: number;
+  /** About how many rows a batch will have: a small step is faster on one thread. Many unless given. */
+  readonly rows?: number;
 }
 
 let open = 0;

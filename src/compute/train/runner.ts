@@ -1,5 +1,5 @@
 import type { Rng } from "../../base/rng.ts";
-import type { Engine, Program, Value } from "../engine/contract.ts";
+import type { CompileOptions, Engine, Program, Value } from "../engine/contract.ts";
 import type { Optimiser, Progress } from "./optimiser.ts";
 import type { Batch } from "./source.ts";
 import { type TrainingState, vector } from "./state.ts";
@@ -13,8 +13,8 @@ export interface Runner {
   dispose(): void;
 }
 
-export async function runner(engine: Engine, plan: StepPlan, layout: Layout, threads: number, rule: Optimiser | undefined): Promise<Runner> {
-  const program: Program = await engine.compile(plan.graph, { threads });
+export async function runner(engine: Engine, plan: StepPlan, layout: Layout, options: CompileOptions, rule: Optimiser | undefined): Promise<Runner> {
+  const program: Program = await engine.compile(plan.graph, options);
   const indices = new Map(layout.tables.map(({ name, rows }) => [name, new RowIndex(name, rows)]));
   const updated = (name: string): boolean => plan.graph.outputs[nextName(name)] !== undefined;
 

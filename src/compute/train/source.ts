@@ -20,6 +20,8 @@ export interface Source<C extends string = string> {
   readonly columns: Readonly<Record<C, ColumnSpec>>;
   /** Batches in an epoch, where that is known beforehand. */
   readonly batchCount?: number;
+  /** Most rows in a batch, where that is known. */
+  readonly batchRows?: number;
   /** One pass over the data; the order may be drawn from `rng`. */
   batches(epoch: number, rng: Rng): Iterable<Batch> | AsyncIterable<Batch>;
 }
@@ -64,6 +66,7 @@ export function arrays<C extends string>(columns: Readonly<Record<C, Value>>, { 
   return {
     columns: spec,
     batchCount,
+    batchRows: Math.ceil(n / batchCount),
     *batches(_, rng) {
       const order = Int32Array.from({ length: n }, (_, i) => i);
       if (shuffle) rng.shuffle(order);

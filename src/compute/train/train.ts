@@ -93,7 +93,7 @@ export async function train<I extends Init, C extends string>(options: TrainOpti
         frozen: plan.freeze ?? [],
         combine: options.combine,
       });
-      const stepper = await runner(chosen.engine, stepPlan, layout, options.threads ?? 1, stepPlan.optimiser);
+      const stepper = await runner(chosen.engine, stepPlan, layout, { threads: options.threads ?? 1, rows: options.source.batchRows }, stepPlan.optimiser);
       try {
         if (phase > 0) forgetMoments(state);
         await runPhase(options, phases, phase, stepper, state, last ? judge : undefined, log);
@@ -218,7 +218,7 @@ async function judgeOf<I extends Init, C extends string>(options: TrainOptions<I
   const { columns, loss = options.loss, patience = 10, every = 1 } = validation;
   if (rowCount(columns) === 0) throw usageError("validation: there are no held-out rows; leave validation out, or hold out some");
   const layout = layoutOf(options.init);
-  const evaluator = await runner(engine, evaluationPlan(options.init, layout, specOf(columns), loss), layout, options.threads ?? 1, undefined);
+  const evaluator = await runner(engine, evaluationPlan(options.init, layout, specOf(columns), loss), layout, { threads: options.threads ?? 1, rows: Math.min(evaluationRows, rowCount(columns)) }, undefined);
   return {
     patience,
     every,

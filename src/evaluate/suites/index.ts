@@ -1,8 +1,20 @@
+import { Rng } from "../../base/rng.ts";
 import { hillstrom } from "./hillstrom.ts";
 import { ihdp } from "./ihdp.ts";
+import { metricsSuite } from "./metrics.ts";
 import type { Suite } from "./suite.ts";
 
 export type { Suite, SuiteOptions, SuiteRow, SuiteValue } from "./suite.ts";
 
+const metrics: Suite = {
+  id: "metrics",
+  summary: "Coverage, bias and standard errors of the metrics' intervals on simulated experiments; no models.",
+  run: async ({ quick, seed, seeds = quick ? 20 : 200, progress, signal }) => {
+    signal.throwIfAborted();
+    progress(0, "metrics");
+    return { rows: metricsSuite({ quick, seeds, rng: new Rng(seed).split("metrics") }) };
+  },
+};
+
 /** Every benchmark suite, in the order of the help. */
-export const suites: readonly Suite[] = [ihdp, hillstrom];
+export const suites: readonly Suite[] = [metrics, ihdp, hillstrom];

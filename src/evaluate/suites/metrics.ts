@@ -47,6 +47,7 @@ interface Experiment {
  * value in the population (`coverage`), the mean error of the estimate (`bias`) and the mean of the standard errors over the standard
  * deviation of the estimates (`se ratio`); the same for the paired difference of the scorers.
  *
+ * A seed stands for twenty trials (ten in a quick run, of one design): coverage of one trial is yes or no.
  * The population value is that of half a million units of whom both outcomes are known, each laid out once treated and once not.
  */
 export function metricsSuite({ quick, seeds, rng }: { readonly quick: boolean; readonly seeds: number; readonly rng: Rng }): SuiteRow[] {
@@ -55,7 +56,7 @@ export function metricsSuite({ quick, seeds, rng }: { readonly quick: boolean; r
     const metrics = ids.map((id) => ({ metric: metricById(id), options: id === "ate-error" ? { against: "experiment", signed: true } : {} }));
     const population = draw({ ...design, rows: quick ? 100_000 : 500_000 }, stream.split("population"), true);
     const truth = [population.good, population.weak].map((score) => metrics.map(({ metric, options }) => metric.score(score, population.data, options).value));
-    const trials = Array.from({ length: seeds }, (_, s) => {
+    const trials = Array.from({ length: seeds * (quick ? 10 : 20) }, (_, s) => {
       const trial = draw(design, stream.split("trial", s), false);
       const settings = { rng: stream.split("interval", s), replicates: quick ? 100 : 200 };
       return [trial.good, trial.weak].map((score) => evaluate(metrics, score, trial.data, settings));

@@ -3,7 +3,7 @@ import type { Rng } from "../../base/rng.ts";
 import type { Features } from "../../data/schema.ts";
 import { closeMemory, openMemory, type Plan } from "./arena.ts";
 import { draftForest, finishForest, type Forest } from "./forest.ts";
-import { type GrowLimits, growTree } from "./grow.ts";
+import { type GrowLimits, growTree, worthSharing } from "./grow.ts";
 import { kernelModule, kernelsOn } from "./kernels.ts";
 import { argument, type Job, number, openJob, planJob } from "./layout.ts";
 import type { LossName } from "./loss.ts";
@@ -35,19 +35,22 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
-/** Below this many seconds' worth of work (rows x columns x rounds, some ten a microsecond) starting threads costs more than it saves. */
+/** Rows times columns times rounds, some ten in a nanosecond: below this, starting threads costs more than it saves. */
 const worthHelpers = 2e8;
+
+/** Threads to start beside the main one. */
+export function helpersFor(x: Features, rounds: number, threads: number): number {
+  return x.rows * x.columns.length * rounds < worthHelpers ? 0 : Math.max(0, threads - 1);
+}
 
 export function openWorkshop(
   x: Features,
   y: Float64Array,
   weight: Float64Array | undefined,
   settings: BoostSettings,
-  rounds: number,
-  threads: number,
+  helpers: number,
   signal: AbortSignal,
 ): Workshop {
-  const helpers = x.rows * x.columns.length * rounds < worthHelpers ? 0 : Math.max(0, threads - 1);
   const plan: Plan = { bytes: 64 };
   const table = planTable(plan, x, settings.bins);
   const leaves = Math.max(1, Math.min(settings.maxLeaves, Math.floor(x.rows / settings.minRows)));
@@ -126,7 +129,7 @@ export async function boost(shop: Workshop, rows: Int32Array, held: Int32Array |
 }
 
 async function phase(shop: Workshop, which: number, tasks: number, work: number): Promise<void> {
-  const others = (work < 40_000 ? shop.solo : shop.team).phase(which, tasks);
+  const others = (work < worthSharing ? shop.solo : shop.team).phase(which, tasks);
   if (others !== undefined) await others;
 }
 
@@ -181,7 +184,7 @@ function sampleColumns(job: Job, share: number, rng: Rng, round: number): number
           .split("columns", round)
           .shuffle(all)
           .slice(0, Math.max(1, Math.round(share * p)))
-          .sort();
+          .toSorted();
   job.chosen.set(taken);
   return taken.length;
 }

@@ -38,7 +38,7 @@ interface Growth {
 }
 
 /** A phase with less work than this (rows times columns, about a nanosecond each) is over before another thread wakes. */
-const worthSharing = 40_000;
+export const worthSharing = 120_000;
 
 /**
  * Grows one tree leaf by leaf, splitting where most is gained (Ke2017, section 2), on the first `rows` entries of the job's list and the
@@ -149,7 +149,8 @@ async function searchBoth(growth: Growth, [left, right]: [Leaf, Leaf], parent: n
 function settle({ job, columns, free }: Growth, leaf: Leaf, histogram: number, place: number): Leaf {
   let best = -1;
   let most = 0;
-  for (let k = 0; place >= 0 && k < columns; k++) {
+  const searched = place < 0 ? 0 : columns;
+  for (let k = 0; k < searched; k++) {
     const gain = job.splits[(place + k) * found.size];
     if (gain > most) [best, most] = [k, gain];
   }

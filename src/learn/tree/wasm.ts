@@ -201,6 +201,8 @@ export function kernel<P extends string, L extends string = never>(
   };
 }
 
+const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
+
 /** The bytes of a module that exports these kernels and imports one shared memory as `"engine" "memory"`. */
 export function assemble(kernels: readonly Kernel[]): Uint8Array<ArrayBuffer> {
   const list = (items: readonly Code[]): number[] => [...unsigned(items.length), ...items.flat()];
@@ -216,7 +218,7 @@ export function assemble(kernels: readonly Kernel[]): Uint8Array<ArrayBuffer> {
     return [...unsigned(bytes.length), ...bytes];
   });
   return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...magic,
     ...section(1, types),
     ...section(2, [memory]),
     ...section(

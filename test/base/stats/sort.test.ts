@@ -28,7 +28,7 @@ describe("argsortDescending", () => {
       const values = Float64Array.from({ length: n }, (__, i) => value(i));
       const key = (i: number): number => (Number.isNaN(values[i]) ? Number.NEGATIVE_INFINITY : values[i]);
       const nan = (i: number): number => Number(Number.isNaN(values[i]));
-      const want = Array.from(values, (__, i) => i).sort((a, b) => nan(a) - nan(b) || (key(b) > key(a) ? 1 : key(b) < key(a) ? -1 : a - b));
+      const want = Array.from(values, (__, i) => i).toSorted((a, b) => nan(a) - nan(b) || (key(b) > key(a) ? 1 : key(b) < key(a) ? -1 : a - b));
       const before = values.slice();
       const { order, ends } = descending(values);
       expect([...order]).toEqual(want);

@@ -1,5 +1,5 @@
 import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
-import type { Graph } from "../../graph.ts";
+import { type Graph, matmulWork } from "../../graph.ts";
 import { bindShape } from "../../tensor.ts";
 import { bindInputs, type CompileOptions, counted, type Engine, type Program, type Value } from "../contract.ts";
 import { emit } from "./emit.ts";
@@ -10,16 +10,20 @@ export interface Runtime {
   readonly Tensor: TensorConstructor;
 }
 
+// Below this many operations a step, handing work to another thread costs more than it saves (network A of the speed benchmark: 6e7 at batch
+// 512 is slower on two threads, 5e8 at batch 4096 faster).
+const worthThreads = 2e8;
+
 /** An engine on one of the two builds of onnxruntime. `keepsPlace`: whether results can be written straight into arrays given for them. */
 export function onnxEngine(id: "onnx" | "onnx-web", version: string, runtime: Runtime, provider: "cpu" | "wasm", keepsPlace: boolean): Engine {
   return { id, version, precision: "float32", compile: (graph, options) => compile(graph, options) };
 
-  async function compile(graph: Graph, { threads }: CompileOptions): Promise<Program> {
+  async function compile(graph: Graph, { threads, rows = Number.POSITIVE_INFINITY }: CompileOptions): Promise<Program> {
     const session = await runtime.InferenceSession.create(emit(graph), {
       executionProviders: [provider],
       graphOptimizationLevel: "all",
       executionMode: "sequential",
-      intraOpNumThreads: threads,
+      intraOpNumThreads: matmulWork(graph, rows) < worthThreads ? 1 : threads,
       interOpNumThreads: 1,
       enableMemPattern: true,
       logSeverityLevel: 3,

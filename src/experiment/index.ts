@@ -1,0 +1,14 @@
+export { analyseExperiment, type AnalysisOptions, type ArmAnalysis, type ExperimentAnalysis, type OutcomeAnalysis } from "./analyse.ts";
+export { averageEffects, type AverageEffect, type EffectOptions } from "./ate.ts";
+export { adjustedEffects, type AdjustedEffect, type AdjustmentOptions } from "./adjusted.ts";
+export { cupedEffects, type CupedEffect, type CupedOptions } from "./cuped.ts";
+export { ratioEffects, type RatioEffect, type RatioOptions } from "./ratio.ts";
+export { quantileEffects, type QuantileEffect, type QuantileEffectOptions } from "./quantileEffect.ts";
+export { sampleRatio, type SampleRatio } from "./sampleRatio.ts";
+export { balanceTests, type BalanceTest } from "./balance.ts";
+export { clusterSummary, type ClusterSummary, designEffect } from "./clusters.ts";
+export { minimumDetectableEffect, type Plan, power, type SampleSize, sampleSize } from "./power.ts";
+export { alwaysValid, type AlwaysValid, type Look, type SequentialEffect, sequentialEffects, type SequentialOptions, type Tuning } from "./sequential.ts";
+export { adjustPValues, type Correction, corrections } from "./multiple.ts";
+export { type Winsorised, winsorise, winsoriseOutcome, type WinsoriseOptions } from "./winsorise.ts";
+export type { Reference } from "./inference.ts";
