@@ -53,7 +53,8 @@ function backward(y: Tensor, g: Tensor, wants: (operand: number) => boolean): Pa
     case "sigmoid":
       return [ops.mul(g, ops.mul(y, ops.sub(1, y)))];
     case "relu":
-      return [ops.mul(g, ops.sign(y))];
+      // A comparison, as engines are slow at signs.
+      return [gate(g, ops.less(0, y))];
     case "elu":
       return [ops.mul(g, ops.eluSlope(a))];
     case "eluSlope":

@@ -130,6 +130,7 @@ function fittedBoosting(learned: Learned, loss: Loss): FittedBoosting {
       for (let i = 0; i < f.length; i++) f[i] = loss.mean(f[i]);
       return f;
     },
+    report: { trees: forest.roots.length, importance: Object.fromEntries(columns.map((column, j) => [column, total > 0 ? gains[j] / total : 0])) },
     state: () => ({ json: { start, scale, validationLoss, columns }, arrays: forestArrays(forest) }),
   };
 }

@@ -43,6 +43,7 @@ export interface FittedModel<T extends Task = Task> {
    */
   predict(data: Dataset): Promise<Predictions[T]>;
   state(): Promise<State>;
+  /** Frees what the garbage collector cannot; whatever is asked of the model afterwards is refused. */
   dispose(): void;
 }
 
@@ -93,6 +94,10 @@ export function behindFrontDoor<T extends Task>(
   report: Readonly<Record<string, Json>>,
   fitted: Fitted<T>,
 ): FittedModel<T> {
+  let disposed = false;
+  const refuseDisposed = (): void => {
+    if (disposed) throw usageError(`${model.id}: this fitted model was disposed of; fit or load it again`);
+  };
   return {
     model,
     config,
@@ -100,13 +105,20 @@ export function behindFrontDoor<T extends Task>(
     schema,
     report,
     predict: async (data) => {
+      refuseDisposed();
       const conformed = conform(schema, data, model.id);
       const prediction = await fitted.predict(conformed.data);
       if (conformed.notes.length === 0) return prediction;
       return { ...prediction, notes: [...conformed.notes, ...(prediction.notes ?? [])] };
     },
-    state: () => fitted.state(),
-    dispose: () => fitted.dispose(),
+    state: async () => {
+      refuseDisposed();
+      return fitted.state();
+    },
+    dispose: () => {
+      if (!disposed) fitted.dispose();
+      disposed = true;
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { usageError } from "../base/errors.ts";
+import { compact } from "./compact.ts";
 import { canDraw, fontFiles, fontPath, textWidth } from "./font.ts";
 import type { Spec } from "./spec.ts";
-import { fontFamily } from "./theme.ts";
 
 export interface PngOptions {
   /** Pixels of the picture per pixel of the specification. Defaults to 2. */
@@ -27,7 +27,6 @@ export async function toSvg(spec: Spec): Promise<string> {
   let svg: string;
   const release = measureOurselves(vega as unknown as Measuring);
   try {
-    vega.resetSVGDefIds();
     const view = new vega.View(vega.parse(compiled.spec as never), {
       renderer: "none",
       loader: { load: refuse, sanitize: refuse } as never,
@@ -147,29 +146,4 @@ function collector(into: string[], warnings = false): object {
     debug: () => logger,
   };
   return logger;
-}
-
-/**
- * Hundredths of a pixel are enough, and the family is said once: two thirds of the size goes. The description becomes the picture's label. Only tags are rewritten, never the text between
- * them; an attribute cannot hold a bare < or >, so a tag ends where it seems to.
- */
-function compact(svg: string, description: string | undefined): string {
-  const family = ` font-family="${fontFamily}"`;
-  const small = svg.replace(/<[a-z][^>]*>/gi, (tag) =>
-    tag
-      .replaceAll(family, "")
-      .replace(/ (d|transform|x|y|x1|x2|y1|y2|width|height|viewBox|points)="[^"]*"/g, (attribute) =>
-        attribute.replace(/-?\d*\.\d{3,}(?:e-?\d+)?/g, (number) => String(Number(Number(number).toFixed(2)) + 0)),
-      )
-      .replace(/ (?:role="graphics-(?:object|symbol)"|aria-roledescription="[^"]*"|opacity="1")/g, "")
-      // The back and front of a group are drawn even where they have no colour.
-      .replace(/^<path class="(?:background|foreground)"(?!.* (?:fill|stroke)=).*\/>$/, ""),
-  );
-  const label = description === undefined ? "" : ` role="img" aria-label="${attributeText(description)}"`;
-  // XML has no place for control characters, not even escaped ones; marks that turn the writing around would turn what follows as well.
-  return small.replace(/^<svg /, () => `<svg${family}${label} `).replace(/(?![\t\n\r])\p{Cc}|\p{Cs}|[\u202a-\u202e\u2066-\u2069\ufffe\uffff]/gu, "\ufffd");
-}
-
-function attributeText(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replace(/\s/g, " ");
 }

@@ -1,28 +1,12 @@
 import type { Comparison, ModelResult } from "../evaluate/comparison.ts";
 import type { Score } from "../metrics/contract.ts";
-import {
-  calibrationPlot,
-  curvePanelsPlot,
-  decilePlot,
-  estimateDecimals,
-  estimateParts,
-  estimateText,
-  fixed,
-  modelPlot,
-  noNumber,
-  qiniPlot,
-  readOff,
-  rounded,
-  segmentPlot,
-} from "../plot/index.ts";
+import { estimateParts, noNumber } from "../plot/index.ts";
 import { findingList, modelFinding } from "./findings.ts";
 import { type Content, type Html, html } from "./html.ts";
-import { effectUnit, excludesZero, percentOf, pText } from "./number.ts";
-import { type Cell, details, figure, paragraph, type Section, section, sideBySide, subsection, table, tabs } from "./part.ts";
-import { leader, levelOf, type MetricFacts, own, type Slice } from "./view.ts";
-
-/** Small panels are drawn for so many models, best first: more would be too many to compare by eye. */
-const mostPanels = 6;
+import { calibrationFigure, leadPart, qiniFigure, scoreFigure, upliftFigure } from "./modelFigures.ts";
+import { excludesZero, percentOf, pText } from "./number.ts";
+import { type Cell, details, paragraph, type Section, section, table, tabs } from "./part.ts";
+import { levelOf, type MetricFacts, own, type Slice } from "./view.ts";
 
 /** The models against each other, by outcome and arm. */
 export async function modelSection(comparison: Comparison, all: readonly Slice[], facts: (metric: string) => MetricFacts): Promise<Section> {
@@ -49,9 +33,11 @@ async function slicePanel(slice: Slice, facts: (metric: string) => MetricFacts, 
   const percent = percentOf(level);
   return html`${findingList([modelFinding(slice, facts, level)])}
 ${scoreTable(slice, facts, percent)}
-${await curvesPart(slice, facts, percent)}
+${await qiniFigure(slice, percent)}
+${await scoreFigure(slice, facts, percent)}
+${await upliftFigure(slice, percent)}
 ${await leadPart(slice, percent)}
-${await calibrationPart(slice, percent)}
+${await calibrationFigure(slice, percent)}
 ${differenceTable(slice, facts, percent)}`;
 }
 
@@ -101,86 +87,6 @@ function differenceCell(result: ModelResult, metric: string): Cell {
   if (difference === undefined || !Number.isFinite(difference.value)) return { text: noNumber };
   const { value, range } = estimateParts(difference.value, difference.interval);
   return { text: value, under: range, sort: difference.value, strong: excludesZero(difference.interval) };
-}
-
-async function curvesPart(slice: Slice, facts: (metric: string) => MetricFacts, percent: number): Promise<Html> {
-  const { leading } = slice;
-  const unit = effectUnit(slice.kind);
-  const named = slice.results.map((result) => ({ name: result.model, curve: result.curves.qini }));
-  const scores = slice.results.map((result) => {
-    const score = leading === undefined ? undefined : own(result.metrics, leading);
-    return { label: result.model, value: score?.value ?? Number.NaN, interval: score?.interval };
-  });
-  const uplift = slice.results.slice(0, mostPanels).map((result) => ({ name: result.model, curve: result.curves.uplift }));
-  const rest = slice.results.length - uplift.length;
-  const first = slice.results[0]?.model;
-  return html`${await figure(
-    qiniPlot(named, { unit, width: 980, height: 380, yTitle: `Gain in ${slice.outcome} per treated unit` }),
-    html`<strong>Qini curves</strong>Gain from treating only the units with the highest predicted effects, for every share of units treated. The dashed line is treating as many at random; the further a curve rises above it, the better the ranking.${named.some(({ curve }) => curve.lower !== undefined) ? ` The band is the ${percent}% interval of ${first}.` : ""}`,
-  )}
-${scores.length > 1 && leading !== undefined ? await figure(modelPlot(scores, { metric: facts(leading).name, baseline: slice.baseline, better: facts(leading).better, width: 820 }), html`<strong>${facts(leading).name} of each model</strong>With ${percent}% intervals; hollow where the interval holds zero.${slice.baseline === undefined ? "" : ` The dashed line is the baseline, ${slice.baseline}. Intervals that overlap do not mean that models are equal: the paired differences above decide.`}`) : undefined}
-${await figure(
-  curvePanelsPlot(uplift, { unit, width: 1000, height: 170, yTitle: `Gain in ${slice.outcome} per unit` }),
-  html`<strong>Uplift curves, one panel a model</strong>Gain in ${slice.outcome} per unit of the population${unit.name === "" ? "" : `, in ${unit.name}`}, by share of units treated, with ${percent}% bands where they were computed.${rest > 0 ? ` The ${mostPanels} best models are drawn; ${rest} more are in the table.` : ""}`,
-)}`;
-}
-
-/** What the best model would do: how much is gained at which depth, tenth by tenth, and who is on top. */
-async function leadPart(slice: Slice, percent: number): Promise<Content> {
-  const top = leader(slice)?.result ?? slice.results[0];
-  if (top === undefined) return undefined;
-  const unit = effectUnit(slice.kind);
-  const bars =
-    top.calibration.length === 0
-      ? paragraph("There are no tenths to show: the model's predictions are all the same.")
-      : await figure(
-          decilePlot(top.calibration, { unit, width: 476, height: 350 }),
-          html`<strong>Effect by tenth of the prediction</strong>Observed effect with ${percent}% intervals, and what ${top.model} predicted.`,
-        );
-  const profile = await figure(
-    segmentPlot(
-      top.segments.filter((trait) => Math.abs(trait.smd) > 1e-9),
-      { width: 476, most: 10 },
-    ),
-    html`<strong>Who is in the top two tenths</strong>Units with the highest predicted effects against all units: mean of a number, share of a level.`,
-  );
-  return subsection(`The leading model, ${top.model}`, [depthTable(top, slice, percent), sideBySide(bars, profile)], 4);
-}
-
-function depthTable(result: ModelResult, slice: Slice, percent: number): Html {
-  const unit = effectUnit(slice.kind);
-  const rows = [0.1, 0.2, 0.3, 0.5, 0.7, 1].map((share) => {
-    const at = readOff(result.curves.uplift, share);
-    const all = readOff(result.curves.uplift, 1).value;
-    const interval = Number.isFinite(at.lower) && Number.isFinite(at.upper) ? ([at.lower, at.upper] as const) : undefined;
-    const decimals = estimateDecimals(at.value, interval, unit);
-    return [
-      `${share * 100}%`,
-      estimateText(at.value, interval, unit),
-      fixed(all * share * unit.scale, decimals, true),
-      Number.isFinite(at.value) && all > 0 ? `${rounded((100 * at.value) / all)}%` : noNumber,
-    ];
-  });
-  const per = unit.name === "" ? `${slice.outcome} per unit of the population` : `${unit.name} of the population`;
-  return table({
-    caption: `Gain in ${slice.outcome} when only the units with the highest predicted effects are treated (${per}, ${percent}% intervals where they were computed).`,
-    columns: [
-      { title: "Units treated" },
-      { title: `By ${result.model}`, kind: "number" },
-      { title: "At random", kind: "number" },
-      { title: "Share of the gain of treating all", kind: "number" },
-    ],
-    rows,
-  });
-}
-
-async function calibrationPart(slice: Slice, percent: number): Promise<Html> {
-  const models = slice.results.slice(0, mostPanels).map((result) => ({ name: result.model, deciles: result.calibration }));
-  const unit = effectUnit(slice.kind);
-  return figure(
-    calibrationPlot(models, { unit, width: 1000, height: 190 }),
-    html`<strong>Calibration, one panel a model</strong>Observed effect (upwards) against predicted effect (to the right) by tenth of the prediction${unit.name === "" ? "" : `, in ${unit.name}`}, with ${percent}% intervals. A model whose numbers can be taken at their word lies on the dashed line.`,
-  );
 }
 
 function differenceTable(slice: Slice, facts: (metric: string) => MetricFacts, percent: number): Content {

@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { call } from "../../src/cli/call.ts";
 import { complete } from "../../src/cli/completion.ts";
@@ -85,6 +88,23 @@ test("models --json lists the registry, and models NAME every option with its de
     ).toEqual([]);
     expect((await liftwise(`models ${model.id}`)).out).toContain(model.summary);
   }
+});
+
+test("what --help loads is a handful of small files: neither the parser of options nor any model", () => {
+  const seen = new Set<string>();
+  const packages = new Set<string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const [, path] of readFileSync(file, "utf8").matchAll(/^(?:import|export) (?!type)[^;]*? from "([^"]+)";$/gms)) {
+      if (path.startsWith(".")) visit(resolve(dirname(file), path));
+      else if (!path.startsWith("node:")) packages.add(path);
+    }
+  };
+  const source = resolve(dirname(fileURLToPath(import.meta.url)), "../../src");
+  visit(resolve(source, "cli/main.ts"));
+  expect([...packages]).toEqual([]);
+  expect([...seen].map((file) => relative(source, file)).toSorted()).toEqual(["base/errors.ts", "cli/main.ts", "cli/verb.ts", "model/version.ts"]);
 });
 
 describe("completion", () => {

@@ -93,7 +93,13 @@ function problem(seed = 1): { columns: Record<string, Value>; init: c.Init; loss
       const seen = c.take(parts.attention.apply(w.attention, { query: states, keys: states }), 1, 3);
       const [mu0, mu1] = parts.heads.apply(w.heads, c.concat([h, seen])).map((mu) => c.squeeze(mu, -1));
       const outcome = c.mean(c.nn.squaredError(c.add(c.mul(t, mu1), c.mul(c.sub(1, t), mu0)), y));
-      return { outcome, balance: c.mul(c.nn.wasserstein(h, t), step.scalar(({ step }) => 0.01 * step)) };
+      return {
+        outcome,
+        balance: c.mul(
+          c.nn.wasserstein(h, t),
+          step.scalar(({ step }) => 0.01 * step),
+        ),
+      };
     },
   };
 }
@@ -224,7 +230,9 @@ describe("disposing", () => {
     await trainTwenty(await loadOnnxNode(), 1);
     const { columns, init, loss } = problem();
     const broken = { ...columns, y: c.rows(Float32Array.from({ length: 150 }, () => Number.NaN)) };
-    await expect(c.train({ init, loss, source: c.arrays(broken, { batch: 50 }), phases: { epochs: 1 }, rng: new Rng(1) })).rejects.toThrow(/loss "outcome" became NaN in batch 1 of epoch 1; lower/);
+    await expect(c.train({ init, loss, source: c.arrays(broken, { batch: 50 }), phases: { epochs: 1 }, rng: new Rng(1) })).rejects.toThrow(
+      /loss "outcome" became NaN in batch 1 of epoch 1; lower/,
+    );
     expect(c.openPrograms()).toBe(open);
   });
 
@@ -250,10 +258,13 @@ describe("disposing", () => {
 });
 
 const tfjsNode = await loadTfjsNode().catch(() => undefined);
-test.skipIf(tfjsNode === undefined)("tfjs-node, where it is installed, agrees with the reference (skipped: @tensorflow/tfjs-node is not installed)", async () => {
-  const { outputs, feeds } = wholeSuite();
-  const graph = c.graphOf(outputs);
-  const want = await (await reference.compile(graph, { threads: 1 })).run(feeds);
-  const got = await (await (tfjsNode as Engine).compile(graph, { threads: 1 })).run(feeds);
-  for (const [name, { data }] of Object.entries(want)) expectAllClose(got[name].data, data, float32, name);
-});
+test.skipIf(tfjsNode === undefined)(
+  "tfjs-node, where it is installed, agrees with the reference (skipped: @tensorflow/tfjs-node is not installed)",
+  async () => {
+    const { outputs, feeds } = wholeSuite();
+    const graph = c.graphOf(outputs);
+    const want = await (await reference.compile(graph, { threads: 1 })).run(feeds);
+    const got = await (await (tfjsNode as Engine).compile(graph, { threads: 1 })).run(feeds);
+    for (const [name, { data }] of Object.entries(want)) expectAllClose(got[name].data, data, float32, name);
+  },
+);

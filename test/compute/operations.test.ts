@@ -61,7 +61,11 @@ describe.each(cases)("$name", (one) => {
   test("the gradient agrees with finite differences", async () => {
     const x = closed(one, operands);
     const y = one.build(...x);
-    const f = scalarOf(y, one.name, (y.shape as number[]).reduce((a, b) => a * b, 1));
+    const f = scalarOf(
+      y,
+      one.name,
+      (y.shape as number[]).reduce((a, b) => a * b, 1),
+    );
     const gradients = c.grad(f, floats.map((k) => x[k])); // biome-ignore format: one line
     const values = await valueOf(Object.fromEntries(gradients.map((g, i) => [String(i), g])), feeds);
     for (const [i, k] of floats.entries()) {
@@ -73,7 +77,11 @@ describe.each(cases)("$name", (one) => {
   test("the gradient of the gradient agrees with finite differences", async () => {
     const x = closed(one, operands);
     const y = one.build(...x);
-    const f = scalarOf(c.square(y), one.name, (y.shape as number[]).reduce((a, b) => a * b, 1));
+    const f = scalarOf(
+      c.square(y),
+      one.name,
+      (y.shape as number[]).reduce((a, b) => a * b, 1),
+    );
     const first = c.grad(f, floats.map((k) => x[k])); // biome-ignore format: one line
     const g = first.map((part, i) => scalarOf(part, `${one.name} ${i}`, operands[floats[i]].data.length)).reduce((a, b) => c.add(a, b));
     const second = c.grad(g, floats.map((k) => x[k])); // biome-ignore format: one line
@@ -125,7 +133,11 @@ test("equal computations are done once", () => {
 test.each<[string, () => unknown, RegExp]>([
   ["shapes that do not fit", () => c.add(c.input("a", [2, 3]), c.input("b", [4])), /add: shapes \[2, 3\] and \[4\] do not fit/],
   ["an open size against a number", () => c.add(c.input("a", [c.symbol("rows")]), c.input("b", [4])), /add: shapes \[rows\] and \[4\]/],
-  ["matrices of other inner sizes", () => c.matmul(c.input("a", [c.symbol("rows"), 25]), c.input("b", [26, 8])), /matmul: \[rows, 25\] and \[26, 8\] do not fit/],
+  [
+    "matrices of other inner sizes",
+    () => c.matmul(c.input("a", [c.symbol("rows"), 25]), c.input("b", [26, 8])),
+    /matmul: \[rows, 25\] and \[26, 8\] do not fit/,
+  ],
   ["a reshape that loses elements", () => c.reshape(c.input("a", [2, 3]), [4]), /reshape: \[2, 3\] and \[4\] do not hold the same number/],
   ["a reshape that cannot be worked out", () => c.reshape(c.input("a", [2, 3]), [-1, 4]), /cannot work out -1/],
   ["a slice beyond the end", () => c.slice(c.input("a", [2, 3]), 1, 1, 4), /1 \.\. 4 is not a part of axis 1 of \[2, 3\]/],

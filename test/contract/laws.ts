@@ -8,6 +8,7 @@ import { Rng } from "../../src/base/rng.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import type { Column } from "../../src/data/schema.ts";
 import { columnLength } from "../../src/data/schema.ts";
+import { openPrograms } from "../../src/compute/engine/contract.ts";
 import { simulate } from "../../src/data/synth/index.ts";
 import type { Model, UpliftPrediction } from "../../src/model/contract.ts";
 import { type FittedModel, type FitOptions, fit } from "../../src/model/fit.ts";
@@ -260,14 +261,16 @@ const saving: Law = {
 };
 
 const disposal: Law = {
-  name: "dispose gives the engine's memory back: predicting afterwards is refused, disposing twice is harmless",
-  applies: (model) => model.traits.engine === "net",
+  name: "dispose gives back all that an engine holds, may be called twice, and is the end of the model",
   check: async (model, { data }) => {
+    const before = openPrograms();
     const fitted = await quickly(model, data);
     await fitted.predict(data.take([0]));
     fitted.dispose();
     fitted.dispose();
-    await expect(fitted.predict(data.take([0]))).rejects.toThrow(/disposed/);
+    await new Promise(setImmediate);
+    expect(openPrograms(), "programs of the engine left open").toBe(before);
+    await expect(fitted.predict(data.take([0]))).rejects.toThrow(/disposed of; fit or load it again/);
   },
 };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { counted } from "../../src/compute/engine/contract.ts";
 import type { Dataset } from "../../src/data/dataset.ts";
 import type { FitContext, Fitted, UpliftPrediction } from "../../src/model/contract.ts";
 import { models } from "../../src/models.ts";
@@ -83,7 +84,12 @@ const culprits: Readonly<Record<string, readonly ToyModel[]>> = {
       },
     })),
   ],
-  "dispose gives the engine's memory back: predicting afterwards is refused, disposing twice is harmless": [toyModel({ traits: { engine: "net" } })],
+  "dispose gives back all that an engine holds, may be called twice, and is the end of the model": [
+    broken(() => {
+      counted({ run: async () => ({}), dispose: () => {} });
+      return {};
+    }),
+  ],
   "an abort signal stops the fit: before it starts, and while it runs": [
     {
       ...toyModel(),

@@ -42,6 +42,7 @@ function result(model: string, metrics: ModelResult["metrics"], differences: Mod
 }
 
 const finding = (results: readonly ModelResult[]): string => words(modelFinding(slices({ ...base, results }, facts)[0], facts, 0.95).text);
+const both = (qini: number, auuc: number): ModelResult["metrics"] => ({ auuc: { value: auuc }, qini: { value: qini } });
 const against = (value: number, interval: readonly [number, number], pValue: number): ModelResult["differences"] => ({
   qini: { against: "b", value, se: 1, interval, pValue },
 });
@@ -123,7 +124,6 @@ describe("what is said of models", () => {
   });
 
   test("the first metric asked for orders the models", () => {
-    const both = (qini: number, auuc: number): ModelResult["metrics"] => ({ auuc: { value: auuc }, qini: { value: qini } });
     expect(finding([result("a", both(1, 2)), result("b", both(2, 1))])).toMatch(/^visit, Mail: a leads with AUUC/);
   });
 

@@ -1,5 +1,6 @@
-import { add, concat, expand, mul, nn, squeeze, starts, type Tensor, type Init, weight, type Layer } from "../../compute/index.ts";
+import { add, concat, type Init, type Layer, mul, nn, starts, type Tensor, weight } from "../../compute/index.ts";
 import { type ClickFields, similarityBins } from "./fields.ts";
+import { reader } from "./reader.ts";
 
 export interface TrunkOptions {
   /** Width of every embedding; a multiple of 4, the attention heads. */
@@ -25,7 +26,7 @@ export function trunk(fields: ClickFields, { width, lazy }: TrunkOptions): Trunk
   const tables = [...fields.user, ...fields.ad];
   const embeddings = tables.map((field) => nn.embedding(field.size, width, { lazy, start: starts.normal(0.05) }));
   const queries = fields.sequences.map(() => nn.dense(fields.ad.length * width, width));
-  const readers = fields.sequences.map(() => nn.attention({ width, heads }));
+  const readers = fields.sequences.map(() => reader(width, heads));
   const bins = fields.similarities.length > 0 ? similarityBins : 0;
   const outputs = (tables.length + fields.sequences.length) * width + bins;
   const norm = nn.layerNorm(outputs);
@@ -45,10 +46,9 @@ export function trunk(fields: ClickFields, { width, lazy }: TrunkOptions): Trunk
       const user = fields.user.map(({ name }) => look(name, name));
       const ad = fields.ad.map(({ name }) => look(name, name));
       const side = concat(ad, 1);
-      const read = fields.sequences.map(({ name, table }, i) => {
-        const query = expand(queries[i].apply(w.queries[i], side), 1);
-        return squeeze(readers[i].apply(w.readers[i], { query, keys: look(table, name) }), 1);
-      });
+      const read = fields.sequences.map(({ name, table }, i) =>
+        readers[i].apply(w.readers[i], queries[i].apply(w.queries[i], side), look(table, name)),
+      );
       const histograms = fields.similarities.map((name) => mul(batch[name], w.similarity[name]));
       const parts = [...user, ...ad, ...read, ...(histograms.length > 0 ? [histograms.reduce(add)] : [])];
       return norm.apply(w.norm, concat(parts, 1));

@@ -165,6 +165,7 @@ export function trainingPlan<I extends Init, C extends string>(
   const { weights, byName, vector, tables } = weightInputs(init, layout);
   const step = recordingStep(true);
   const losses = lossesOf(loss(weights, batchTensors(columns, columnPrefix), step));
+  const outputs = lossOutputs(losses);
   const rule = optimiser(options.optimiser);
   const trained = [...layout.dense, ...layout.tables].filter(({ weight }) => !options.frozen.includes(weight.group));
   const raw = gradientsOf(losses, trained.map(({ name }) => name), byName, options.combine); // biome-ignore format: one idea
@@ -172,7 +173,6 @@ export function trainingPlan<I extends Init, C extends string>(
   const clipped = clip(gradients, options.optimiser.clipNorm);
 
   const numbers: StepNumbers<Tensor> = { rate: input("rate", []), plainRate: input("plainRate", []), secondScale: input("secondScale", []) };
-  const outputs = lossOutputs(losses);
   const advance = (name: string, w: Tensor, g: Tensor, scale: Operand, decays: Operand): void => {
     const moments = Array.from({ length: rule.moments }, (_, k) => input(momentName(name, k), w.shape));
     const next = rule.update(w, moments, g, numbers, scale, decays);

@@ -218,7 +218,13 @@ async function judgeOf<I extends Init, C extends string>(options: TrainOptions<I
   const { columns, loss = options.loss, patience = 10, every = 1 } = validation;
   if (rowCount(columns) === 0) throw usageError("validation: there are no held-out rows; leave validation out, or hold out some");
   const layout = layoutOf(options.init);
-  const evaluator = await runner(engine, evaluationPlan(options.init, layout, specOf(columns), loss), layout, { threads: options.threads ?? 1, rows: Math.min(evaluationRows, rowCount(columns)) }, undefined);
+  const evaluator = await runner(
+    engine,
+    evaluationPlan(options.init, layout, specOf(columns), loss),
+    layout,
+    { threads: options.threads ?? 1, rows: Math.min(evaluationRows, rowCount(columns)) },
+    undefined,
+  );
   return {
     patience,
     every,

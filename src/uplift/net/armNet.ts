@@ -50,7 +50,13 @@ export interface ArmNetModel<Id extends string, C extends TrainingConfig> {
   /** Weight of each row in the loss; the data's own weights unless given. */
   rowWeights?(config: C, arm: Int32Array, arms: number, weight?: Float64Array): Float64Array | undefined;
   /** What to report of the rows fitted on: outcomes by arm in units of the outcome, and what `also` gave. */
-  describe?(config: C, scale: OutcomeScale, weights: c.Weights, outcomes: readonly Float64Array[], also: Readonly<Record<string, c.Value>>): Record<string, Json>;
+  describe?(
+    config: C,
+    scale: OutcomeScale,
+    weights: c.Weights,
+    outcomes: readonly Float64Array[],
+    also: Readonly<Record<string, c.Value>>,
+  ): Record<string, Json>;
 }
 
 const traits: Traits = {
@@ -103,11 +109,25 @@ async function fitArmNet<C extends TrainingConfig>(model: ArmNetModel<string, C>
   const engine = await c.chooseEngine(config.engine);
   const members: c.Trained[] = [];
   for (let m = 0; m < config.members; m++) {
-    const progress = (share: number, what: string): void => context.progress((m + 0.98 * share) / config.members, config.members === 1 ? what : `net ${m + 1} of ${config.members}, ${what}`);
-    members.push(await trainMember(model, config, data, { inputs, arms, scale, members: [] }, columns, engine, { ...context, progress, rng: context.rng.split("member", m) }));
+    const progress = (share: number, what: string): void =>
+      context.progress((m + 0.98 * share) / config.members, config.members === 1 ? what : `net ${m + 1} of ${config.members}, ${what}`);
+    members.push(
+      await trainMember(model, config, data, { inputs, arms, scale, members: [] }, columns, engine, {
+        ...context,
+        progress,
+        rng: context.rng.split("member", m),
+      }),
+    );
   }
   const learned: Learned = { inputs, arms, scale, members: members.map(({ weights }) => weights) };
-  const fitted = fittedArmNet(model, config, learned, { engine: engine.report as unknown as Json, ...warningsOf(engine.report), ...trainingReport(members) }, engine, context.threads);
+  const fitted = fittedArmNet(
+    model,
+    config,
+    learned,
+    { engine: engine.report as unknown as Json, ...warningsOf(engine.report), ...trainingReport(members) },
+    engine,
+    context.threads,
+  );
   if (model.describe === undefined) return fitted;
   const { outcomes, also } = await fitted.compute(x);
   return { ...fitted, report: { ...fitted.report, ...model.describe(config, scale, learned.members[0], outcomes, also) } };
@@ -125,7 +145,8 @@ function trainMember<C extends TrainingConfig>(
   const { rng } = context;
   const { init, net, inputOf } = assemble(model, config, learned);
   const parts = config.heldOut > 0 ? holdout(data, { test: config.heldOut }, rng.split("held out")) : undefined;
-  const taken = (rows: Int32Array): Record<string, c.Value> => Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, c.takeRows(value, rows)]));
+  const taken = (rows: Int32Array): Record<string, c.Value> =>
+    Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, c.takeRows(value, rows)]));
   const source = c.arrays(parts === undefined ? columns : taken(parts.train), { batch: batchOf(config, data.rows) });
   const perEpoch = source.batchCount ?? 1;
   const seen = ({ arm, y, w }: Readonly<Record<string, c.Tensor>>): Seen => ({ arm, y, w });
@@ -149,7 +170,11 @@ function trainMember<C extends TrainingConfig>(
 }
 
 /** The net of a config with its input layer. */
-function assemble<C extends TrainingConfig>(model: ArmNetModel<string, C>, config: C, { inputs, arms, scale }: Learned): {
+function assemble<C extends TrainingConfig>(
+  model: ArmNetModel<string, C>,
+  config: C,
+  { inputs, arms, scale }: Learned,
+): {
   init: c.Init;
   net: ArmNet;
   inputOf: (weights: c.Tensors, batch: Readonly<Record<string, c.Tensor>>) => c.Tensor;
@@ -185,7 +210,11 @@ function fittedArmNet<C extends TrainingConfig>(
       const x = inputOf(weights, batch);
       return { mu: net.outcomes(weights.net as c.Tensors, x, step), ...net.also?.(weights.net as c.Tensors, x) };
     };
-    return Promise.all(members.map((weights) => c.forward<c.Init, string, string>({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows })));
+    return Promise.all(
+      members.map((weights) =>
+        c.forward<c.Init, string, string>({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows }),
+      ),
+    );
   };
   const compute = async (x: Features): Promise<Computed> => {
     ready ??= prepare();

@@ -39,7 +39,10 @@ function contrasts(g: c.Tensor, arm: c.Tensor, arms: number): c.Tensor {
   return c.sub(c.slice(inverse, 1, 1, arms), c.slice(inverse, 1, 0, 1));
 }
 
-function build({ representation, heads, dropout, propensityWeight, targetedWeight }: DragonnetConfig, { inputs, arms, link }: { inputs: number; arms: number; link: OutcomeScale["link"] }): ArmNet {
+function build(
+  { representation, heads, dropout, propensityWeight, targetedWeight }: DragonnetConfig,
+  { inputs, arms, link }: { inputs: number; arms: number; link: OutcomeScale["link"] },
+): ArmNet {
   const trunk = c.nn.mlp(inputs, representation, { dropout });
   const width = representation.at(-1) ?? inputs;
   const outcome = armHeads(width, arms, { widths: heads, dropout });
@@ -65,7 +68,13 @@ function build({ representation, heads, dropout, propensityWeight, targetedWeigh
 }
 
 /** Average effect of each treated arm after the correction that targeted regularisation learned (Shi2019, sec. 2.2), and the range of the propensities. */
-function describe({ targetedWeight }: DragonnetConfig, scale: OutcomeScale, weights: c.Weights, outcomes: readonly Float64Array[], also: Readonly<Record<string, c.Value>>): Record<string, Json> {
+function describe(
+  { targetedWeight }: DragonnetConfig,
+  scale: OutcomeScale,
+  weights: c.Weights,
+  outcomes: readonly Float64Array[],
+  also: Readonly<Record<string, c.Value>>,
+): Record<string, Json> {
   const g = also.propensity.data;
   const arms = outcomes.length;
   const n = outcomes[0].length;
@@ -88,10 +97,14 @@ export const dragonnet: Model<"dragonnet", "uplift", z.ZodType<DragonnetConfig>>
   id: "dragonnet",
   summary: "TARNet whose representation also predicts the treatment, with targeted regularisation.",
   source: [
-    { key: "Shi2019", at: "sec. 2", departure: "any number of arms, each against the control; log-odds for binary outcomes; Adam alone with early stopping on held-out factual loss" },
+    {
+      key: "Shi2019",
+      at: "sec. 2",
+      departure: "any number of arms, each against the control; log-odds for binary outcomes; Adam alone with early stopping on held-out factual loss",
+    },
   ],
   config,
-  quick: { steps: 60, representation: [16], heads: [8], batch: 64 },
+  quick: { steps: 400, learningRate: 0.01, representation: [16], heads: [8], batch: 64 },
   build,
   describe,
 });

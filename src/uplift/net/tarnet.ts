@@ -24,12 +24,16 @@ export const tarnet: Model<"tarnet", "uplift", z.ZodType<TarnetConfig>> = armNet
   summary: "A neural net with a representation all arms share and a head for the outcome under each.",
   source: [{ key: "Shalit2017", at: "sec. 5", departure: "any number of arms, outcomes standardised, early stopping on held-out factual loss" }],
   config,
-  quick: { steps: 60, representation: [16], heads: [8], batch: 64 },
+  quick: { steps: 400, learningRate: 0.01, representation: [16], heads: [8], batch: 64 },
   rowWeights: ({ balanceArms }, arm, arms, weight) => (balanceArms ? balancedWeights(arm, arms, weight) : undefined),
   build: ({ representation, heads, dropout }, { inputs, arms, link }) => {
     const trunk = nn.mlp(inputs, representation, { dropout });
     const outcome = armHeads(representation.at(-1) ?? inputs, arms, { widths: heads, dropout });
     const outcomes: ArmNet["outcomes"] = (weights, x, step) => outcome.apply(weights.heads as Tensors, trunk.apply(weights.trunk as Tensors, x, step), step);
-    return { init: { trunk: trunk.init, heads: outcome.init }, outcomes, loss: (weights, x, seen, step) => factualLoss(outcomes(weights, x, step), seen, link) };
+    return {
+      init: { trunk: trunk.init, heads: outcome.init },
+      outcomes,
+      loss: (weights, x, seen, step) => factualLoss(outcomes(weights, x, step), seen, link),
+    };
   },
 });

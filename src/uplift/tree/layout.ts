@@ -1,0 +1,109 @@
+import { type Plan, reserve } from "../../learn/tree/arena.ts";
+import { type Kernels, kernelsOn } from "../../learn/tree/kernels.ts";
+import type { Table } from "../../learn/tree/table.ts";
+import type { WasmMemory, WasmModule } from "../../learn/tree/wasm.ts";
+import type { Codes } from "./codeForest.ts";
+
+/** Where the data of a forest and the workspaces of its threads lie in the shared memory, in bytes. Plain data: workers are sent it. */
+export interface ForestLayout {
+  readonly table: Table;
+  /** Cells a code has in a histogram: one an arm. */
+  readonly arms: number;
+  /** One record a row, and its arm. */
+  readonly records: number;
+  readonly arm: number;
+  /** Columns of 64-bit numbers a row, as many as the family of trees wants. */
+  readonly numbers: readonly number[];
+  /** Unit of each row that is sampled as one (a cluster), -1: every row its own. */
+  readonly unit: number;
+  readonly cells: Int32Array;
+  readonly cellBytes: number;
+  readonly threads: number;
+  /** By thread: rows, room to part them, gathered records, histograms. */
+  readonly workspaces: number;
+  readonly workspaceBytes: number;
+  readonly histograms: number;
+}
+
+/** Rows whose records are gathered at a time. */
+export const blockRows = 4096;
+
+export function planForest(
+  plan: Plan,
+  table: Table,
+  settings: { readonly arms: number; readonly numbers: number; readonly clustered: boolean; readonly threads: number; readonly histograms: number; readonly records: boolean },
+): ForestLayout {
+  const n = table.rows;
+  const { arms, threads, histograms } = settings;
+  const cells = new Int32Array(table.columns.length);
+  let cellBytes = 0;
+  for (let j = 0; j < cells.length; j++) {
+    cells[j] = cellBytes;
+    cellBytes += 16 * arms * table.columns[j].bins;
+  }
+  const workspaceBytes = 3 * room(4 * n) + room(16 * Math.max(blockRows, settings.records ? 0 : n)) + histograms * room(cellBytes);
+  return {
+    table,
+    arms,
+    cells,
+    cellBytes,
+    threads,
+    histograms,
+    workspaceBytes,
+    records: settings.records ? reserve(plan, 8 * n) : -1,
+    arm: reserve(plan, n),
+    numbers: Array.from({ length: settings.numbers }, () => reserve(plan, 8 * n)),
+    unit: settings.clustered ? reserve(plan, 4 * n) : -1,
+    workspaces: reserve(plan, workspaceBytes * threads),
+  };
+}
+
+const room = (bytes: number): number => Math.ceil(bytes / 64) * 64;
+
+/** Views of the data and of one thread's workspace. */
+export interface ForestJob {
+  readonly layout: ForestLayout;
+  readonly kernels: Kernels;
+  readonly words: Int32Array;
+  readonly codes: Codes;
+  readonly records: Int32Array;
+  readonly arm: Uint8Array;
+  readonly numbers: readonly Float64Array[];
+  readonly unit: Int32Array | undefined;
+  /** Byte addresses of the thread's lists of rows, its gathered records and its histograms. */
+  readonly rowsAt: number;
+  readonly partedAt: number;
+  readonly gatheredAt: number;
+  readonly histogramsAt: number;
+  readonly histogramBytes: number;
+  /** Rows the tree is grown on, and rows it is estimated on. */
+  readonly rows: Int32Array;
+  readonly estimation: Int32Array;
+}
+
+export function openForest(memory: WasmMemory, layout: ForestLayout, slot: number, module?: WasmModule): ForestJob {
+  const { buffer } = memory;
+  const n = layout.table.rows;
+  const rowsAt = layout.workspaces + slot * layout.workspaceBytes;
+  const partedAt = rowsAt + room(4 * n);
+  const estimationAt = partedAt + room(4 * n);
+  const gatheredAt = estimationAt + room(4 * n);
+  const gatheredBytes = room(16 * Math.max(blockRows, layout.records < 0 ? n : 0));
+  return {
+    layout,
+    kernels: kernelsOn(memory, module),
+    words: new Int32Array(buffer),
+    codes: layout.table.columns.map(({ wide, codes }) => (wide ? new Uint16Array(buffer, codes, n) : new Uint8Array(buffer, codes, n))),
+    records: new Int32Array(buffer, Math.max(0, layout.records), layout.records < 0 ? 0 : 2 * n),
+    arm: new Uint8Array(buffer, layout.arm, n),
+    numbers: layout.numbers.map((at) => new Float64Array(buffer, at, n)),
+    unit: layout.unit < 0 ? undefined : new Int32Array(buffer, layout.unit, n),
+    rowsAt,
+    partedAt,
+    gatheredAt,
+    histogramsAt: gatheredAt + gatheredBytes,
+    histogramBytes: room(layout.cellBytes),
+    rows: new Int32Array(buffer, rowsAt, n),
+    estimation: new Int32Array(buffer, estimationAt, n),
+  };
+}
