@@ -21,16 +21,41 @@ const table = (head, rows) => [head, head.map(() => "---"), ...rows].map((row) =
 const cite = (source) => source.map(({ key, at }) => `[${key}](${"REFERENCES.md"}#${key.toLowerCase()})${at ? `, ${at}` : ""}`).join("; ");
 
 const blocks = {
-  models: () => table(["Model", "What it is", "Arms", "Outcomes", "Intervals", "Source"], models.map((m) => [`\`${m.id}\``, m.summary, m.traits.arms, m.traits.outcomes.join(", "), m.traits.intervals ? "yes" : "-", cite(m.source)])),
+  models: () =>
+    table(
+      ["Model", "What it is", "Arms", "Outcomes", "Intervals", "Source"],
+      models.map((m) => [`\`${m.id}\``, m.summary, m.traits.arms, m.traits.outcomes.join(", "), m.traits.intervals ? "yes" : "-", cite(m.source)]),
+    ),
   "model-options": () => models.map((m) => `## ${m.id}\n\n${m.summary}\n\n${departures(m)}${optionTable(m.config)}`).join("\n\n"),
-  metrics: () => table(["Metric", "What it measures", "Better", "Needs"], metrics.map((m) => [`\`${m.id}\``, m.summary, m.better, m.needs.join(", ")])),
-  suites: () => table(["Suite", "What it runs"], suites.map((s) => [`\`${s.id}\``, s.summary])),
-  generators: () => table(["Generator", "What it makes", "Source"], generators.map((g) => [`\`simulate:${g.id}\``, g.summary, cite(g.source)])),
-  datasets: () => table(["Name", "Title", "Licence"], datasetFolders().map((name) => { const s = JSON.parse(readFileSync(join(root, "datasets", name, "schema.json"), "utf8")); return [`[\`${name}\`](${"datasets"}/${name}/card.md)`, s.title, s.licence ?? ""]; })),
+  metrics: () =>
+    table(
+      ["Metric", "What it measures", "Better", "Needs"],
+      metrics.map((m) => [`\`${m.id}\``, m.summary, m.better, m.needs.join(", ")]),
+    ),
+  suites: () =>
+    table(
+      ["Suite", "What it runs"],
+      suites.map((s) => [`\`${s.id}\``, s.summary]),
+    ),
+  generators: () =>
+    table(
+      ["Generator", "What it makes", "Source"],
+      generators.map((g) => [`\`simulate:${g.id}\``, g.summary, cite(g.source)]),
+    ),
+  datasets: () =>
+    table(
+      ["Name", "Title", "Licence"],
+      datasetFolders().map((name) => {
+        const s = JSON.parse(readFileSync(join(root, "datasets", name, "schema.json"), "utf8"));
+        return [`[\`${name}\`](${"datasets"}/${name}/card.md)`, s.title, s.licence ?? ""];
+      }),
+    ),
 };
 
 function datasetFolders() {
-  return readdirSync(join(root, "datasets")).filter((name) => existsSync(join(root, "datasets", name, "schema.json"))).sort();
+  return readdirSync(join(root, "datasets"))
+    .filter((name) => existsSync(join(root, "datasets", name, "schema.json")))
+    .sort();
 }
 
 function departures(model) {
@@ -62,7 +87,10 @@ function valuesOf(value) {
 }
 
 const problems = [];
-const pages = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { cwd: root, encoding: "utf8" }).trim().split("\n").filter((page) => existsSync(join(root, page)));
+const pages = execFileSync("git", ["ls-files", "--cached", "--others", "--exclude-standard", "*.md"], { cwd: root, encoding: "utf8" })
+  .trim()
+  .split("\n")
+  .filter((page) => existsSync(join(root, page)));
 
 for (const page of pages) {
   const file = join(root, page);

@@ -7,7 +7,19 @@ import { fileURLToPath } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const out = join("liftwise-runs", "start");
-const job = ["compare", "simulate:email", "--outcome", "visit", "--models", "s-learner,t-learner,x-learner,r-learner,dr-learner", "--seed", "1", "--out", out, "--overwrite"];
+const job = [
+  "compare",
+  "simulate:email",
+  "--outcome",
+  "visit",
+  "--models",
+  "s-learner,t-learner,x-learner,r-learner,dr-learner",
+  "--seed",
+  "1",
+  "--out",
+  out,
+  "--overwrite",
+];
 
 checkNode();
 if (!installed()) run("installing what liftwise needs (once, a minute or two)", "npm", ["ci", "--no-audit", "--no-fund"]);

@@ -1,16 +1,31 @@
 // Data
 export { LiftwiseError } from "./base/errors.ts";
 export { Rng } from "./base/rng.ts";
-export { type DanfoConstructor, type DanfoFrame, fromDanfo, toDanfo } from "./data/danfo.ts";
-export { categoryColumn, Dataset, numberColumn, outcomeKind, type Treatment } from "./data/dataset.ts";
-export { type DataSummary, describe } from "./data/describe.ts";
-export { openDataset, type OpenedSource, openSource, type RoleFlags } from "./data/open.ts";
-export { readTable } from "./data/read.ts";
-export { type Cell, fromRows } from "./data/rows.ts";
-export type { CategoryColumn, Column, Features, LeverRole, NumberColumn, OutcomeKind, Role, Roles, SequenceColumn } from "./data/schema.ts";
-export { folds, type Holdout, holdout, type SplitBy } from "./data/split.ts";
-export { type Generator, generatorById, generators, simulate } from "./data/synth/index.ts";
-export { writeTable } from "./data/write.ts";
+export {
+  categoryColumn,
+  type Cell,
+  type Column,
+  Dataset,
+  type DataSummary,
+  describe,
+  folds,
+  fromDanfo,
+  fromRows,
+  type Generator,
+  generators,
+  holdout,
+  numberColumn,
+  openDataset,
+  openSource,
+  type OutcomeKind,
+  readTable,
+  type Role,
+  type RoleFlags,
+  type Roles,
+  simulate,
+  toDanfo,
+  writeTable,
+} from "./data/index.ts";
 
 // Was the experiment sound, and what was the effect
 export * from "./experiment/index.ts";
@@ -63,6 +78,9 @@ export {
   defaultMetrics,
   type ModelResult,
 } from "./evaluate/index.ts";
+
+// Whom to treat
+export { type Allocation, allocate, type AllocationOptions, costCurve, frontier, lowerBounds } from "./allocate/index.ts";
 
 // To look at
 export { decilePlot, forestPlot, heatPlot, lovePlot, qiniPlot, type Spec, toPng, toSvg, tocPlot, upliftPlot } from "./plot/index.ts";

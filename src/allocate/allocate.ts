@@ -1,5 +1,6 @@
 import { usageError } from "../base/errors.ts";
 import { dualBound, dualPrices, type Prices } from "./dual.ts";
+import { exchange } from "./exchange.ts";
 import { hullSteps } from "./hull.ts";
 import { type AllocationOptions, checked, hasCounts, type Problem } from "./problem.ts";
 import { type Draft, draftOf, fill, keepBudget, keepCounts, priced } from "./repair.ts";
@@ -29,7 +30,8 @@ export interface Allocation {
  * The most valuable choice of one arm (or none) for each unit within a budget: a multiple-choice knapsack, solved by its linear relaxation over the
  * concave hull of each unit's options and completed greedily (Sinha1979, Kellerer2004 chapter 11); caps and floors by Lagrangian prices and repair.
  *
- * Near-optimal by construction and honest about the rest: `gap` bounds the loss, and is below the value of one unit when only the budget limits.
+ * Near-optimal by construction and honest about the rest: `gap` bounds the loss, and is at most the value of one unit when only the budget limits.
+ * Small problems are polished by exchanges between two units.
  * Ties go to the cheaper option, then the earlier arm, then the earlier unit, so that the answer never depends on chance.
  * @param gain one array of n an arm: effect of the arm on each unit, against doing nothing, in any unit of value
  * @param cost of each arm, at least 0: one number for all units, or an array of n
@@ -83,7 +85,7 @@ function byBudget(problem: Problem): Solution {
     choice[unit[s]] = to[s];
   }
   const draft = draftOf(problem, choice);
-  if (bound !== undefined) fill(problem, draft);
+  if (bound !== undefined) complete(problem, draft);
   return { draft, bound: bound ?? worth, prices: { budget: price, place: new Float64Array(arms + 1) } };
 }
 
@@ -93,7 +95,7 @@ function byPrices(problem: Problem): Solution {
   const draft = draftOf(problem, priced(problem, prices));
   keepCounts(problem, draft, prices);
   if (!keepBudget(problem, draft)) return { draft: cheapest(problem), bound, prices };
-  fill(problem, draft);
+  complete(problem, draft);
   return { draft, bound, prices };
 }
 
@@ -108,8 +110,13 @@ function cheapest(problem: Problem): Draft {
     throw usageError(
       `allocate: keeping the floors${problem.cap[0] === 0 ? " with nobody left out" : ""} costs about ${draft.spent}, over the budget of ${problem.budget}; raise the budget or lower the floors`,
     );
-  fill(problem, draft);
+  complete(problem, draft);
   return draft;
+}
+
+function complete(problem: Problem, draft: Draft): void {
+  fill(problem, draft);
+  exchange(problem, draft);
 }
 
 function total(choice: Int32Array, columns: readonly Float64Array[]): number {

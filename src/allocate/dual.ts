@@ -46,11 +46,11 @@ export function dualPrices(problem: Problem): Prices {
   const scale = scaleOf(problem);
   let theta: Float64Array = new Float64Array(limits.length);
   const stride = Math.ceil(problem.n / sample);
-  const coolest = Math.max(1e-6, 20 / problem.n);
   if (stride > 1) {
     for (let heat = 1; heat > 1e-3; heat *= 0.3) theta = minimise(problem, limits, theta, heat, stride, scale);
-    for (let heat = 1e-3; heat >= coolest; heat *= 0.2) theta = minimise(problem, limits, theta, heat, 1, scale);
-  } else for (let heat = 1; heat >= coolest; heat *= 0.3) theta = minimise(problem, limits, theta, heat, 1, scale);
+    // Cool enough that a few dozen units still stand near the prices: with fewer there is no slope left to follow.
+    for (let heat = 1e-3; heat >= 20 / problem.n; heat *= 0.2) theta = minimise(problem, limits, theta, heat, 1, scale);
+  } else for (let heat = 1; heat >= 1e-6; heat *= 0.3) theta = minimise(problem, limits, theta, heat, 1, scale);
   return pricesOf(problem, limits, theta, scale);
 }
 
@@ -97,7 +97,7 @@ function minimise(problem: Problem, limits: readonly Limit[], from: Float64Array
       const trial = theta.map((value, m) => Math.max(0, value + length * direction[m]));
       const there = smoothed(problem, limits, trial, heat, stride, scale);
       const promised = trial.reduce((sum, value, m) => sum + here.gradient[m] * (value - theta[m]), 0);
-      if (there.bound > here.bound + 1e-4 * promised) continue;
+      if (!(promised < 0 && there.bound <= here.bound + 1e-4 * promised)) continue;
       [theta, next] = [trial, there];
       break;
     }
@@ -114,7 +114,7 @@ function newton(theta: Float64Array, { gradient, hessian }: Smooth): Float64Arra
   const m = theta.length;
   const free = Array.from({ length: m }, (_, j) => j).filter((j) => theta[j] > 0 || gradient[j] < 0);
   const largest = free.reduce((most, j) => Math.max(most, hessian[j * m + j]), 0);
-  if (free.length === 0 || free.every((j) => gradient[j] === 0)) return undefined;
+  if (free.every((j) => gradient[j] === 0)) return undefined;
   // A little of the steepest descent keeps the step finite where the bound is a plane.
   const ridge = 1e-8 * largest + 1e-12;
   const a = Float64Array.from({ length: free.length ** 2 }, (_, at) => {

@@ -40,7 +40,7 @@ function netOf({ value, cost }: Problem, { budget, place }: Prices, k: number, i
   return value[k][i] - budget * cost[k][i] - place[k];
 }
 
-function move(draft: Draft, problem: Problem, i: number, to: number): void {
+export function move(draft: Draft, problem: Problem, i: number, to: number): void {
   const from = draft.choice[i];
   draft.count[from]--;
   draft.count[to]++;

@@ -79,6 +79,7 @@ export const verbs: readonly Entry[] = [
   { name: "evaluate", summary: "score a column of predictions, with intervals", load: async () => (await import("./evaluate.ts")).evaluateVerb },
   { name: "compare", summary: "fit several models on the same split, compare and report", load: async () => (await import("./compare.ts")).compareVerb },
   { name: "report", summary: "write the HTML report of a comparison again", load: async () => (await import("./report.ts")).reportVerb },
+  { name: "allocate", summary: "who gets what within a budget", load: async () => (await import("./allocate.ts")).allocateVerb },
   { name: "models", summary: "list the models, or the options of one", load: async () => (await import("./models.ts")).modelsVerb },
   { name: "benchmark", summary: "run a suite of models on data with known answers", load: async () => (await import("./benchmark.ts")).benchmarkVerb },
   { name: "completion", summary: "print the completion script of bash, zsh or fish", load: async () => (await import("./completion.ts")).completionVerb },

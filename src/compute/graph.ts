@@ -49,7 +49,7 @@ export function graphOf(outputs: Readonly<Record<string, Tensor>>): Graph {
 export function topological(roots: readonly Tensor[]): Tensor[] {
   const order: Tensor[] = [];
   const state = new Map<Tensor, "open" | "done">();
-  const stack: Tensor[] = [...roots].reverse();
+  const stack: Tensor[] = roots.toReversed();
   for (let x = stack.pop(); x !== undefined; x = stack.pop()) {
     const seen = state.get(x);
     if (seen === "done") continue;

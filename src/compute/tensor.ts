@@ -178,7 +178,7 @@ export function product(shape: Shape): { readonly factor: number; readonly symbo
     factor *= typeof dim === "number" ? dim : dim.factor;
     if (typeof dim !== "number") symbols.push(dim.symbol);
   }
-  return { factor, symbols: symbols.sort() };
+  return { factor, symbols: symbols.toSorted() };
 }
 
 /** Every size as a number, once the symbols are bound. */

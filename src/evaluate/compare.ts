@@ -87,9 +87,8 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
     const parts = partsOf(one, own);
     const held: HeldOut[] = [];
     for (const [m, contender] of contenders.entries()) {
-      const done = o * contenders.length + m;
       const at = (share: number, what: string): void =>
-        progress((done + 0.9 * share) / (byOutcome.length * contenders.length), `${contender.name}, ${outcome}: ${what}`);
+        progress((o + (0.8 * (m + share)) / contenders.length) / byOutcome.length, `${contender.name}, ${outcome}: ${what}`);
       const visit = options.visit;
       const out = await predictHeldOut(contender, parts, {
         seed,
@@ -111,7 +110,7 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
         baselines,
         settings,
         signal,
-        progress: (what) => progress((o + 0.95) / byOutcome.length, what),
+        progress: (share, what) => progress((o + 0.8 + 0.2 * share) / byOutcome.length, what),
       }),
     );
   }

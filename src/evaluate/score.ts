@@ -14,7 +14,8 @@ export interface Scoring {
   readonly baselines: readonly string[];
   readonly settings: IntervalSettings;
   readonly signal?: AbortSignal;
-  readonly progress?: (what: string) => void;
+  /** Share of the scoring done, 0 to 1, and what is being scored. */
+  readonly progress?: (share: number, what: string) => void;
 }
 
 /**
@@ -31,11 +32,11 @@ export function scoreAll(contenders: readonly Contender[], held: readonly HeldOu
   }));
   const policy = treated.includes("best") ? "policy of the best arm" : "best";
   if (treated.length > 1) makers.push({ arm: policy, view: (effect) => policyView(policy, { arms: treated, effect }, test) });
-  return makers.flatMap(({ arm, view }) => {
+  return makers.flatMap(({ arm, view }, v) => {
     const evaluations: Evaluation[][] = [];
     const found = contenders.map((contender, m) => {
       scoring.signal?.throwIfAborted();
-      scoring.progress?.(`scoring ${contender.name}, ${test.roles.outcomes[0]}, ${arm}`);
+      scoring.progress?.((v + m / contenders.length) / makers.length, `scoring ${contender.name}, ${test.roles.outcomes[0]}, ${arm}`);
       const seen = view(held[m].effect);
       evaluations.push(evaluationsOf(seen, test, scoring));
       return resultOf(contender, held[m], seen, test, scoring);

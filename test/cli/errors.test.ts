@@ -312,6 +312,8 @@ const data: readonly Case[] = [
     /there is no column "views"/,
   ],
   ["quantiles of weighted rows", `experiment quantiles good.csv ${roles} --weight e`, 3, /quantile effects need plain rows, and the data has weights/],
+  ["an effect that is missing", "allocate holes.csv --cost 1 --out new.csv", 3, /gain of arm 1 is NaN for unit 2; it must be finite$/],
+  ["a cost column that is not there", "allocate effects.csv --cost price --out new.csv", 3, /: effects\.csv: there is no column "price"/],
   ["a report of no run", "report emptyFolder", 3, /: emptyFolder\/comparison\.json: cannot be read \(no such file\); name the folder that compare wrote/],
   ["a report of a damaged run", "report badRun", 3, /: badRun\/comparison\.json: not valid JSON/],
   ["a report of a later version", "report newRun", 3, /: newRun\/comparison\.json: format is "liftwise-comparison\/2"/],

@@ -120,6 +120,8 @@ export async function writeFiles(folder: string): Promise<void> {
     numberColumn("score", [4, 3, 2, 1]),
   ]);
   put("cut.parquet", readFileSync(parquet).subarray(0, 200));
+  put("effects.csv", "id,effect_coupon,effect_call\na,0.5,0.2\nb,0.1,0.4\nc,-0.2,0.3\n");
+  put("holes.csv", "id,effect\na,0.5\nb,\n");
   put("bad.json", '{"x": 1}\n{"x": ');
   put("plain.txt", "a file, and no folder");
   put("run.json", JSON.stringify({ treatment: "arm", control: "none", outcom: ["y"] }));

@@ -305,6 +305,96 @@ describe("evaluate", () => {
   });
 });
 
+describe("allocate", () => {
+  test("by hand: three units, two arms, a budget for two calls or one call and a coupon", async () => {
+    // Gains in money: coupon 5, 1, -2; call 2, 4, 3. Costs 1 and 2. With 3 to spend: a coupon to a (5) and a call to b (4).
+    const told = await json([
+      "allocate",
+      "effects.csv",
+      "--cost",
+      "coupon=1,call=2",
+      "--worth",
+      "10",
+      "--budget",
+      "3",
+      "--id",
+      "id",
+      "--out",
+      "who.csv",
+      "--frontier",
+      "frontier.csv",
+    ]);
+    expect(told).toMatchObject({ units: 3, counts: { none: 1, coupon: 1, call: 1 }, spent: 3, gain: 9, value: 9 });
+    expect(readFileSync("who.csv", "utf8")).toBe("id,arm,gain,cost\na,coupon,5,1\nb,call,4,2\nc,none,0,0\n");
+    expect(readFileSync("frontier.csv", "utf8").split("\n")[0]).toBe("budget,gain");
+  });
+
+  test("predictions of a saved model are allocated by their arms' names, cautiously when asked", async () => {
+    await json([
+      "fit",
+      "good.csv",
+      "--treatment",
+      "three",
+      "--control",
+      "none",
+      "--outcome",
+      "y",
+      "--features",
+      "x",
+      "--model",
+      "dr-learner",
+      "--outcome-learner",
+      "linear",
+      "--out",
+      "arms",
+    ]);
+    await json(["predict", "arms", "other.csv", "--out", "arms.csv"]);
+    const { counts } = (await json(["allocate", "arms.csv", "--cost", "0.1", "--worth", "10", "--out", "bold.csv"])) as { counts: Record<string, number> };
+    const { counts: cautious } = (await json(["allocate", "arms.csv", "--cost", "0.1", "--worth", "10", "--cautious", "--out", "cautious.csv"])) as {
+      counts: Record<string, number>;
+    };
+    expect(Object.keys(counts)).toEqual(["none", "call", "mail"]);
+    expect(cautious.none).toBeGreaterThan(counts.none);
+  });
+});
+
+describe("experiment", () => {
+  test("analyse gives the average effects, plain and adjusted, with what is wrong", async () => {
+    const words = [...roles, "--outcome", "y,spend"];
+    const analysis = (await json(["experiment", "analyse", "good.csv", ...words, "--shares", "equal"])) as {
+      outcomes: { outcome: string; effects: { plain: { value: number }; adjusted: { se: number } }[] }[];
+    };
+    const { effects } = (await json(["data", "describe", "good.csv", ...words])) as { effects: { value: number }[] };
+    expect(analysis.outcomes.map((one) => one.effects[0].plain.value)).toEqual(effects.map((effect) => effect.value));
+    const ran = await liftwise(["experiment", "analyse", "good.csv", ...words, "--shares", "none=1,coupon=5"]);
+    expect(ran.err).toMatch(/note: Sample ratio mismatch/);
+    expect(ran.out).toMatch(/y +coupon +0\.\d+ +\+0\.\d+ \[/);
+  });
+
+  test("plan: rows for an effect, and the effect for these rows, agree", async () => {
+    const { control, total } = (await json(["experiment", "plan", "--rate", "0.1", "--effect", "0.02"])) as { control: number; total: number };
+    expect(total).toBe(2 * control);
+    const { effect } = (await json(["experiment", "plan", "--rate", "0.1", "--rows", String(control)])) as { effect: number };
+    const { effect: fewer } = (await json(["experiment", "plan", "--rate", "0.1", "--rows", String(control - 1)])) as { effect: number };
+    expect(effect).toBeLessThanOrEqual(0.02);
+    expect(fewer).toBeGreaterThan(0.02);
+    expect((await liftwise("experiment plan --rate 0.1 --effect 0.02")).out).toContain(`rows in all            ${total}`);
+  });
+
+  test("watch, quantiles and ratio print a line a look, quantile and arm", async () => {
+    const watched = (await json(["experiment", "watch", "good.csv", ...roles, "--outcome", "y", "--looks", "120,240", "--burn-in", "20"])) as {
+      effects: { looks: { rows: number }[] }[];
+    };
+    expect(watched.effects[0].looks.map((look) => look.rows)).toEqual([120, 240]);
+    const { effects } = (await json(["experiment", "quantiles", "good.csv", ...roles, "--outcome", "spend", "--quantiles", "0.5,0.9"])) as {
+      effects: { quantile: number }[];
+    };
+    expect(effects.map((effect) => effect.quantile)).toEqual([0.5, 0.9]);
+    const spendPerBuyer = await liftwise(["experiment", "ratio", "good.csv", ...roles, "--numerator", "spend", "--denominator", "y"]);
+    expect(spendPerBuyer.out).toMatch(/spend \/ y +coupon/);
+  });
+});
+
 describe("data", () => {
   test("simulate writes what simulate:NAME gives the other verbs", async () => {
     const told = await json(["data", "simulate", "email", "--n", "300", "--seed", "9", "--out", "email.csv"]);

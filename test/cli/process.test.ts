@@ -60,12 +60,15 @@ test("Ctrl-C stops a comparison with exit code 130 and leaves nothing behind", a
   expect(readdirSync(folder).filter((name) => name.startsWith("run"))).toEqual([]);
 });
 
+function script(text: string): Promise<Awaited<ReturnType<typeof ended>>> {
+  return ended(spawn(process.execPath, ["--no-warnings", "-e", text], { cwd: folder }));
+}
+
 test("the package loads by import and by require, as notebooks do: nothing in it waits at the top", async () => {
   const index = resolve(dirname(bin), "../index.js");
-  const load = (script: string): Promise<Awaited<ReturnType<typeof ended>>> => ended(spawn(process.execPath, ["--no-warnings", "-e", script], { cwd: folder }));
   const [imported, required] = await Promise.all([
-    load(`import(${JSON.stringify(index)}).then((l) => console.log(typeof l.compare, l.models.length > 0))`),
-    load(`const l = require(${JSON.stringify(index)}); console.log(typeof l.compare, l.models.length > 0)`),
+    script(`import(${JSON.stringify(index)}).then((l) => console.log(typeof l.compare, l.models.length > 0))`),
+    script(`const l = require(${JSON.stringify(index)}); console.log(typeof l.compare, l.models.length > 0)`),
   ]);
   expect(imported).toEqual({ code: 0, out: "function true\n", err: "" });
   expect(required).toEqual(imported);

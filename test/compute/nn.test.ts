@@ -190,7 +190,7 @@ describe("distances between groups of rows", () => {
   test("sharp Wasserstein is the exact transport: on a line, the mean distance of the sorted rows", async () => {
     const line = [0.1, 2, -1, 0.5, 3, 1.4, -0.3, 0.9];
     const arm = [1, 0, 1, 0, 1, 0, 0, 1];
-    const sorted = (a: number): number[] => line.filter((_, i) => arm[i] === a).sort((x, y) => x - y);
+    const sorted = (a: number): number[] => line.filter((_, i) => arm[i] === a).toSorted((x, y) => x - y);
     const want = sorted(1).reduce((sum, v, i) => sum + Math.abs(v - sorted(0)[i]) / 4, 0);
     const x = c.constant(line, [8, 1]);
     const options = { lambda: 100, iterations: 300 };
@@ -202,13 +202,13 @@ describe("distances between groups of rows", () => {
 
   test("all are zero when the groups are the same rows, and when a group is empty", async () => {
     const twice = c.concat([h, h], 0);
-    const halves = c.constant([...new Array(n).fill(1), ...new Array(n).fill(0)]);
+    const halves = c.constant([...Array.from({ length: n }, () => 1), ...Array.from({ length: n }, () => 0)]);
     expectClose((await numbersOf(nn.linearMmd(twice, halves)))[0], 0, float64);
     expectClose((await numbersOf(nn.rbfMmd(twice, halves)))[0], 0, float64);
     for (const distance of [nn.linearMmd, nn.rbfMmd, nn.wasserstein]) {
-      const value = distance(h, c.constant(new Array(n).fill(1)));
+      const value = distance(h, c.constant(Array.from({ length: n }, () => 1)));
       expect(await numbersOf(value)).toEqual([0]);
-      const [g] = c.grad(distance(h, c.constant(new Array(n).fill(0))), [h]);
+      const [g] = c.grad(distance(h, c.constant(Array.from({ length: n }, () => 0))), [h]);
       expect((await numbersOf(g)).every((v) => v === 0)).toBe(true);
     }
   });

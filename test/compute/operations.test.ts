@@ -94,7 +94,7 @@ test("every primitive operation has a case", () => {
   const seen = new Set(cases.flatMap((one) => topological([one.build(...inputsOf(one, operandsOf(one)))]).map((x) => x.op)));
   const primitives =
     "input constant size neg abs sign exp log sqrt reciprocal tanh sigmoid relu elu eluSlope softplus cast not stopGradient add sub mul div maximum minimum pow less lessEqual equal and or select sum mean max softmax logSoftmax matmul reshape transpose broadcastTo concat slice pad gather segmentSum cumsum";
-  expect([...seen].sort()).toEqual(primitives.split(" ").sort());
+  expect([...seen].toSorted()).toEqual(primitives.split(" ").toSorted());
 });
 
 test("stable forms stay finite where the plain formula overflows", async () => {

@@ -124,8 +124,8 @@ describe("the loop", () => {
     const source = c.arrays({ i: c.rows(Int32Array.from({ length: 23 }, (_, i) => i)) }, { batch: 6 });
     const epoch = (seed: number): number[][] => Array.from(source.batches(0, new Rng(seed)) as Iterable<c.Batch>, ({ values }) => Array.from(values.i.data));
     const first = epoch(1);
-    expect(first.map((batch) => batch.length).sort()).toEqual([5, 6, 6, 6]);
-    expect(first.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 23 }, (_, i) => i));
+    expect(first.map((batch) => batch.length).toSorted()).toEqual([5, 6, 6, 6]);
+    expect(first.flat().toSorted((a, b) => a - b)).toEqual(Array.from({ length: 23 }, (_, i) => i));
     expect(epoch(1)).toEqual(first);
     expect(epoch(2)).not.toEqual(first);
     expect(source.batchCount).toBe(4);

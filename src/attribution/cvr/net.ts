@@ -115,7 +115,10 @@ function gatedExperts(inputs: number, tasks: number, make: () => nn.Expert): Lay
       gates: Object.fromEntries(gates.map((gate, i) => [i, gate.init])),
     },
     apply: (weights, x) => {
-      const w = weights as { readonly experts: Readonly<Record<string, { readonly filter: Part; readonly expert: Part }>>; readonly gates: Readonly<Record<string, Part>> };
+      const w = weights as {
+        readonly experts: Readonly<Record<string, { readonly filter: Part; readonly expert: Part }>>;
+        readonly gates: Readonly<Record<string, Part>>;
+      };
       const [common, ...own] = gated.map(({ filter, expert }, i) => expert.apply(w.experts[i].expert, filter.apply(w.experts[i].filter, x)));
       return own.map((expert, i) => add(nn.mixture([common, expert], gates[i].apply(w.gates[i], x)), expert));
     },

@@ -95,7 +95,13 @@ function buildChain(journeys: Journeys, order: number): Chain {
       probability[k++] = users / leave[s];
     }
   }
-  return { offsets, to, probability, convert: Float64Array.from(convert, (users, s) => (leave[s] > 0 ? users / leave[s] : 0)), channel: Int32Array.from(channel) };
+  return {
+    offsets,
+    to,
+    probability,
+    convert: Float64Array.from(convert, (users, s) => (leave[s] > 0 ? users / leave[s] : 0)),
+    channel: Int32Array.from(channel),
+  };
 }
 
 /**

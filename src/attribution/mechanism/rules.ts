@@ -2,7 +2,11 @@ import { dataError, usageError } from "../../base/errors.ts";
 import { type Journeys, journeyCount, type TouchCredit } from "./journeys.ts";
 
 /** Weights of one journey's touches, any numbers >= 0 that are not all 0; `ages` are days before the conversion, where times are known. */
-export type Rule = (touches: { readonly channels: readonly string[]; readonly ages?: readonly number[]; readonly clicks?: readonly boolean[] }) => readonly number[];
+export type Rule = (touches: {
+  readonly channels: readonly string[];
+  readonly ages?: readonly number[];
+  readonly clicks?: readonly boolean[];
+}) => readonly number[];
 
 /** All to the first touch. */
 export function first(journeys: Journeys): TouchCredit {

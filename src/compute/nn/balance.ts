@@ -25,12 +25,14 @@ import type { Tensor } from "../tensor.ts";
 // How far the representations of two groups of rows lie apart (an integral probability metric): h [rows, d] and, for each row, whether it
 // is in the first group (1) or the second (0), float [rows]. All are 0 when a group has no row in the batch.
 
-/** Shares of the rows in each group, each adding up to one (to zero when the group is empty). */
+/** Shares of the members, adding up to one; all zero when there is none. */
+function share(member: Tensor): Tensor {
+  const total = sum(member);
+  return div(member, select(equal(total, 0), 1, total));
+}
+
+/** Shares of the rows in each group, and 1 when both have rows. */
 function shares(inFirst: Tensor): { first: Tensor; second: Tensor; both: Tensor } {
-  const share = (member: Tensor): Tensor => {
-    const total = sum(member);
-    return div(member, select(equal(total, 0), 1, total));
-  };
   const second = sub(1, inFirst);
   const present = cast(and(less(0, sum(inFirst)), less(0, sum(second))), "float");
   return { first: share(inFirst), second: share(second), both: present };

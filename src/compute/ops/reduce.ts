@@ -13,7 +13,7 @@ export type Axes = number | readonly number[] | undefined;
 function reduce(op: "sum" | "mean" | "max", x: Tensor, over: Axes, options: ReduceOptions): Tensor {
   if (x.dtype !== "float") throw usageError(`${op}: wants a float operand, got ${x.dtype}; use cast(x, "float")`);
   const list = over === undefined ? x.shape.map((_, i) => i) : typeof over === "number" ? [over] : over;
-  const axes = [...new Set(list.map((axis) => axisOf(axis, x.shape.length, op)))].sort((a, b) => a - b);
+  const axes = [...new Set(list.map((axis) => axisOf(axis, x.shape.length, op)))].toSorted((a, b) => a - b);
   const keep = options.keep ?? false;
   if (axes.length === 0) return x;
   if (axes.every((axis) => x.shape[axis] === 1)) return keep ? x : reshape(x, reducedShape(x.shape, axes, false));

@@ -41,7 +41,7 @@ export function squeeze(x: Tensor, axis: number): Tensor {
 /** Axes in a new order; reversed when left out. */
 export function transpose(x: Tensor, order?: readonly number[]): Tensor {
   const list = order ?? x.shape.map((_, i) => x.shape.length - 1 - i);
-  if (list.length !== x.shape.length || [...list].sort((a, b) => a - b).some((axis, i) => axis !== i))
+  if (list.length !== x.shape.length || list.toSorted((a, b) => a - b).some((axis, i) => axis !== i))
     throw usageError(`transpose: order must name each of the ${x.shape.length} axes once, got [${list.join(", ")}]`);
   if (list.every((axis, i) => axis === i)) return x;
   return node(

@@ -101,6 +101,6 @@ export const drLearner: Model<"dr-learner", "uplift", z.ZodType<DrLearnerConfig>
     { key: "Semenova2021", at: "intervals with a linear effect" },
   ],
   config,
-  quick: { outcomeLearner: "linear", folds: 2 },
+  quick: { outcomeLearner: "linear", effectLearner: "linear", folds: 2 },
   recipe,
 });

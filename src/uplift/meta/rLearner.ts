@@ -18,7 +18,7 @@ export interface RLearnerConfig extends IntervalConfig, PropensityConfig {
 
 const config: z.ZodType<RLearnerConfig> = z.strictObject({
   outcomeLearner: learnerChoice("boosting", "Learner of the expected outcome over both arms: a name, or an object with id and settings."),
-  effectLearner: learnerChoice("linear", "Learner of the effect: a name, or an object with id and settings."),
+  effectLearner: learnerChoice("stack", "Learner of the effect: a name, or an object with id and settings."),
   folds: z.int().min(2).max(50).default(5).describe("Folds in which outcome and propensity are cross-fitted."),
   ...propensityConfig,
   ...intervalConfig,
@@ -78,6 +78,6 @@ export const rLearner: Model<"r-learner", "uplift", z.ZodType<RLearnerConfig>> =
   summary: "Residuals of the outcome on residuals of the treatment, cross-fitted; robust to errors of both nuisance models.",
   source: [{ key: "Nie2021", at: "eq. 4", departure: "Several arms are learned one by one against the control." }],
   config,
-  quick: { outcomeLearner: "linear", folds: 2 },
+  quick: { outcomeLearner: "linear", effectLearner: "linear", folds: 2 },
   recipe,
 });

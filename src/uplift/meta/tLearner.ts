@@ -11,7 +11,7 @@ export interface TLearnerConfig extends IntervalConfig {
 }
 
 const config: z.ZodType<TLearnerConfig> = z.strictObject({
-  outcomeLearner: learnerChoice("boosting", "Learner of the outcome in each arm: a name, or an object with id and settings."),
+  outcomeLearner: learnerChoice("stack", "Learner of the outcome in each arm: a name, or an object with id and settings."),
   ...intervalConfig,
 });
 

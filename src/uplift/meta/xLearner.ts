@@ -18,8 +18,8 @@ export interface XLearnerConfig extends IntervalConfig {
 }
 
 const config: z.ZodType<XLearnerConfig> = z.strictObject({
-  outcomeLearner: learnerChoice("boosting", "Learner of the outcome in each arm: a name, or an object with id and settings."),
-  effectLearner: learnerChoice("boosting", "Learner of the imputed effects: a name, or an object with id and settings."),
+  outcomeLearner: learnerChoice("stack", "Learner of the outcome in each arm: a name, or an object with id and settings."),
+  effectLearner: learnerChoice("stack", "Learner of the imputed effects: a name, or an object with id and settings."),
   weighting: z
     .enum(["share", "estimate"])
     .default("estimate")

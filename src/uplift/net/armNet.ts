@@ -149,16 +149,15 @@ function trainMember<C extends TrainingConfig>(
     Object.fromEntries(Object.entries(columns).map(([name, value]) => [name, c.takeRows(value, rows)]));
   const source = c.arrays(parts === undefined ? columns : taken(parts.train), { batch: batchOf(config, data.rows) });
   const perEpoch = source.batchCount ?? 1;
-  const seen = ({ arm, y, w }: Readonly<Record<string, c.Tensor>>): Seen => ({ arm, y, w });
   return c.train({
     init,
     source,
-    loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),
+    loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seenOf(batch), step),
     optimiser: { learningRate: config.learningRate, l2: config.l2 },
     phases: { epochs: Math.max(1, Math.round(config.steps / perEpoch)) },
     validation: parts && {
       columns: taken(parts.test),
-      loss: (weights, batch, step) => factualLoss(net.outcomes(weights.net as c.Tensors, inputOf(weights, batch), step), seen(batch), learned.scale.link),
+      loss: (weights, batch, step) => factualLoss(net.outcomes(weights.net as c.Tensors, inputOf(weights, batch), step), seenOf(batch), learned.scale.link),
       patience: Math.max(1, Math.ceil(config.patience / perEpoch)),
     },
     rng,
@@ -168,6 +167,8 @@ function trainMember<C extends TrainingConfig>(
     progress: context.progress,
   });
 }
+
+const seenOf = ({ arm, y, w }: Readonly<Record<string, c.Tensor>>): Seen => ({ arm, y, w });
 
 /** The net of a config with its input layer. */
 function assemble<C extends TrainingConfig>(
@@ -202,29 +203,27 @@ function fittedArmNet<C extends TrainingConfig>(
   threads = 1,
 ): Fitted<"uplift"> & { compute(x: Features): Promise<Computed> } {
   const { inputs, arms, scale, members } = learned;
-  let ready: Promise<c.Forward<string, string>[]> | undefined;
   const { init, net, inputOf } = assemble(model, config, learned);
-  const prepare = async (): Promise<c.Forward<string, string>[]> => {
+  const apply: c.Net<c.Init, string, string>["apply"] = (weights, batch, step) => {
+    const x = inputOf(weights as c.Tensors, batch);
+    return { mu: net.outcomes(weights.net as c.Tensors, x, step), ...net.also?.(weights.net as c.Tensors, x) };
+  };
+  let preparing: Promise<void> | undefined;
+  let ready: c.Forward<string, string>[] = [];
+  const prepare = async (): Promise<void> => {
     const chosen = engine ?? (await c.chooseEngine(config.engine));
-    const apply = (weights: c.Tensors, batch: Readonly<Record<string, c.Tensor>>, step: c.Step): Record<string, c.Tensor> => {
-      const x = inputOf(weights, batch);
-      return { mu: net.outcomes(weights.net as c.Tensors, x, step), ...net.also?.(weights.net as c.Tensors, x) };
-    };
-    return Promise.all(
-      members.map((weights) =>
-        c.forward<c.Init, string, string>({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows }),
-      ),
-    );
+    for (const weights of members) ready.push(await c.forward({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows }));
   };
   const compute = async (x: Features): Promise<Computed> => {
-    ready ??= prepare();
+    preparing ??= prepare();
+    await preparing;
     const outcomes = arms.map(() => new Float64Array(x.rows));
     const also: Record<string, Float32Array> = {};
     const shapes: Record<string, readonly number[]> = {};
     for (let from = 0; from < x.rows; from += predictionRows) {
       const to = Math.min(x.rows, from + predictionRows);
       const columns = inputs.columns(x, from, to);
-      for (const [m, forward] of (await ready).entries()) {
+      for (const [m, forward] of ready.entries()) {
         const { mu, ...others } = await forward.run(columns);
         outcomes.forEach((values, a) => {
           for (let i = from; i < to; i++) values[i] += fromScale(mu.data[(i - from) * arms.length + a], scale) / members.length;
@@ -248,8 +247,8 @@ function fittedArmNet<C extends TrainingConfig>(
     },
     state: async () => stateOf(learned),
     dispose: () => {
-      ready?.then((forwards) => forwards.forEach((forward) => forward.dispose())).catch(() => undefined);
-      ready = undefined;
+      for (const forward of ready) forward.dispose();
+      [ready, preparing] = [[], undefined];
     },
   };
 }

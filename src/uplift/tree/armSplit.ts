@@ -31,8 +31,10 @@ export interface ArmSplit {
   readonly gain: number;
   readonly column: number;
   readonly cut: number;
-  readonly missingLeft: boolean;
-  readonly codes: Int32Array | undefined;
+  /** Undefined where the node has no missing rows to go by. */
+  readonly missingLeft: boolean | undefined;
+  /** Codes of either side, where the column is a category. */
+  readonly codes?: { readonly left: readonly number[]; readonly right: readonly number[] };
   readonly left: ArmSums;
 }
 
@@ -58,7 +60,16 @@ const wordSpan = 4_294_967_296;
 /** One search after another on the columns of a node; what it needs for a cut is allocated once. */
 export interface ArmSearch {
   /** Tries the cuts of one column; `codes` are those with rows, ascending. Returns the best if it gains more than `most`. */
-  column(cells: Int32Array, base: number, bins: number, column: number, isCategory: boolean, node: ArmSums, believed: Float64Array, most: number): ArmSplit | undefined;
+  column(
+    cells: Int32Array,
+    base: number,
+    bins: number,
+    column: number,
+    isCategory: boolean,
+    node: ArmSums,
+    believed: Float64Array,
+    most: number,
+  ): ArmSplit | undefined;
 }
 
 export function armSearch(rule: ArmRule, arms: number): ArmSearch {
@@ -107,7 +118,16 @@ export function armSearch(rule: ArmRule, arms: number): ArmSearch {
     return codes;
   };
 
-  const number = (cells: Int32Array, base: number, codes: readonly number[], column: number, node: ArmSums, believed: Float64Array, most: number): ArmSplit | undefined => {
+  const number = (
+    cells: Int32Array,
+    base: number,
+    bins: number,
+    codes: readonly number[],
+    column: number,
+    node: ArmSums,
+    believed: Float64Array,
+    most: number,
+  ): ArmSplit | undefined => {
     let best: ArmSplit | undefined;
     let least = most;
     const missing = codes[0] === 0 ? 1 : 0;
@@ -115,7 +135,7 @@ export function armSearch(rule: ArmRule, arms: number): ArmSearch {
       const found = judge(node, believed);
       if (!(found > least)) return;
       least = found;
-      best = { gain: found, column, cut, missingLeft, codes: undefined, left: left.slice() };
+      best = { gain: found, column, cut, missingLeft: missing === 1 ? missingLeft : undefined, left: left.slice() };
     };
     for (let pass = 0; pass <= missing; pass++) {
       left.fill(0);
@@ -126,13 +146,22 @@ export function armSearch(rule: ArmRule, arms: number): ArmSearch {
       }
       if (pass === 0 && missing === 1 && codes.length > 1) {
         addCode(cells, base, codes[codes.length - 1], left);
-        offer(codes[codes.length - 1], false);
+        offer(bins - 1, false);
       }
     }
     return best;
   };
   /** Codes in the order of each treated arm's effect in turn, then every cut of that order. */
-  const category = (cells: Int32Array, base: number, codes: readonly number[], column: number, node: ArmSums, believed: Float64Array, most: number): ArmSplit | undefined => {
+  const category = (
+    cells: Int32Array,
+    base: number,
+    _: number,
+    codes: readonly number[],
+    column: number,
+    node: ArmSums,
+    believed: Float64Array,
+    most: number,
+  ): ArmSplit | undefined => {
     let best: ArmSplit | undefined;
     let least = most;
     for (let treated = 1; treated < arms; treated++) {
@@ -150,7 +179,7 @@ export function armSearch(rule: ArmRule, arms: number): ArmSearch {
         const found = judge(node, believed);
         if (!(found > least)) continue;
         least = found;
-        best = { gain: found, column, cut: 0, missingLeft: false, codes: Int32Array.from(order.slice(0, k + 1)), left: left.slice() };
+        best = { gain: found, column, cut: 0, missingLeft: undefined, codes: { left: order.slice(0, k + 1), right: order.slice(k + 1) }, left: left.slice() };
       }
     }
     return best;
@@ -159,7 +188,7 @@ export function armSearch(rule: ArmRule, arms: number): ArmSearch {
     column: (cells, base, bins, column, isCategory, node, believed, most) => {
       const codes = present(cells, base, bins);
       if (codes.length < 2) return undefined;
-      return (isCategory ? category : number)(cells, base, codes, column, node, believed, most);
+      return (isCategory ? category : number)(cells, base, bins, codes, column, node, believed, most);
     },
   };
 }

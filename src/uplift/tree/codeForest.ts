@@ -110,7 +110,10 @@ function codeOf(value: number, cuts: Float64Array): number {
 export function forestArrays(forest: CodeForest, columns: readonly BinnedColumn[]): Record<string, ArrayState> {
   const { outputs, values, ...arrays } = forest;
   const cuts = Float64Array.from(columns.flatMap((column) => Array.from(column.cuts)));
-  const state: Record<string, ArrayState> = { values: { shape: [values.length / outputs, outputs], data: values.slice() }, cuts: { shape: [cuts.length], data: cuts } };
+  const state: Record<string, ArrayState> = {
+    values: { shape: [values.length / outputs, outputs], data: values.slice() },
+    cuts: { shape: [cuts.length], data: cuts },
+  };
   for (const [name, data] of Object.entries(arrays)) state[name] = { shape: [data.length], data: data.slice() };
   return state;
 }
@@ -134,7 +137,8 @@ export function restoreForest(arrays: Readonly<Record<string, ArrayState>>, save
     return data;
   };
   const { values, cuts } = { values: arrays.values, cuts: arrays.cuts };
-  if (!(values?.data instanceof Float64Array && cuts?.data instanceof Float64Array)) throw dataError("saved trees: values or cuts are missing; the file is damaged or not one of ours");
+  if (!(values?.data instanceof Float64Array && cuts?.data instanceof Float64Array))
+    throw dataError("saved trees: values or cuts are missing; the file is damaged or not one of ours");
   let at = 0;
   const columns = saved.map(({ name, kind, bins }): BinnedColumn => {
     const count = kind === "number" ? bins - 2 : 0;

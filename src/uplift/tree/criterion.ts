@@ -58,7 +58,8 @@ export function isForProbabilities(name: CriterionName): boolean {
 /** The criterion to use: `auto` is KL for 0/1 outcomes and squared effects otherwise. @throws LiftwiseError (data) where the outcome does not suit it */
 export function criterionFor(name: CriterionName | "auto", kind: OutcomeKind): CriterionName {
   if (name === "auto") return kind === "binary" ? "kl" : "squared";
-  if (isForProbabilities(name) && kind !== "binary") throw dataError(`uplift trees: criterion "${name}" compares probabilities and the outcome is ${kind}; use squared, cts or ddp`);
+  if (isForProbabilities(name) && kind !== "binary")
+    throw dataError(`uplift trees: criterion "${name}" compares probabilities and the outcome is ${kind}; use squared, cts or ddp`);
   return name;
 }
 

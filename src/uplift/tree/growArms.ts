@@ -1,10 +1,10 @@
 import type { Rng } from "../../base/rng.ts";
 import { type ArmRule, type ArmSearch, type ArmSplit, type ArmSums, armSearch, believe, sumWords } from "./armSplit.ts";
-import { leafOf, nodeWords, numberTest, type TreePart } from "./codeForest.ts";
-import { partRows } from "./divide.ts";
+import { nodeWords, type TreePart } from "./codeForest.ts";
+import { leaves, partRows, testOf, wayOf } from "./divide.ts";
 import { blockRows, type ForestJob } from "./layout.ts";
 import { sampleColumns } from "./sample.ts";
-import { addLeaf, addSet, divideLeaf, draftTree, finishTree, type TreeDraft } from "./treeDraft.ts";
+import { addLeaf, divideLeaf, draftTree, finishTree, type TreeDraft } from "./treeDraft.ts";
 
 /** What an uplift tree is told besides the rule of its splits. */
 export interface ArmTreeSettings extends ArmRule {
@@ -38,6 +38,8 @@ interface Growth {
   readonly draft: TreeDraft;
   readonly free: number[];
   readonly isCategory: readonly boolean[];
+  /** Sums over the rows the tree is grown on, by node. */
+  readonly sums: ArmSums[];
   readonly gains: Float64Array;
   readonly rootWeight: number;
   readonly weight: Float64Array;
@@ -45,7 +47,7 @@ interface Growth {
 
 /**
  * Grows one uplift tree on the first `grown` of the job's rows, depth first, and estimates it on the first `estimated` of its estimation rows, or, where
- * that is 0, on the rows it was grown on. The rows are left in another order.
+ * that is 0, on the rows it was grown on.
  */
 export function growArmTree(job: ForestJob, grown: number, estimated: number, settings: ArmTreeSettings, rng: Rng): ArmTree {
   const { arms, table, histograms } = job.layout;
@@ -59,6 +61,7 @@ export function growArmTree(job: ForestJob, grown: number, estimated: number, se
     draft,
     free: Array.from({ length: histograms }, (_, k) => histograms - 1 - k),
     isCategory: table.columns.map(({ kind }) => kind === "category"),
+    sums: [sums],
     gains: new Float64Array(table.columns.length),
     rootWeight: totalOf(sums, 1),
     weight: new Float64Array(arms),
@@ -71,9 +74,7 @@ export function growArmTree(job: ForestJob, grown: number, estimated: number, se
     // The left child is grown first.
     if (children !== undefined) stack.push(children[1], children[0]);
   }
-  const nodes = draft.nodes.length / nodeWords;
-  const own = estimated > 0 ? sumsByNode(job, draft, job.estimation, estimated) : sumsByNode(job, draft, job.rows, grown);
-  const { values, rows } = estimate(growth, own, nodes);
+  const { values, rows } = estimate(growth, estimated > 0 ? sumsByNode(job, draft, job.estimation, estimated) : growth.sums);
   return { ...finishTree(draft, values), rows, gains: growth.gains };
 }
 
@@ -110,17 +111,17 @@ function split(growth: Growth, node: Node): [Node, Node] | undefined {
   const p = job.layout.table.columns.length;
   const chosen = sampleColumns(p, settings.columns, growth.rng);
   const histogram = node.histogram >= 0 ? node.histogram : (free.pop() as number);
-  if (node.histogram < 0) fillHistogram(job, histogram, node.begin, node.end, chosen);
+  if (node.histogram < 0) fillHistogram(growth, histogram, node.begin, node.end, chosen);
   const best = bestSplit(growth, node, histogram, chosen);
   if (best === undefined) {
     free.push(histogram);
     return undefined;
   }
   gains[best.column] += (best.gain * totalOf(node.sums, 1)) / growth.rootWeight;
-  const { bins } = job.layout.table.columns[best.column];
-  const test = best.codes === undefined ? numberTest(best.cut, best.missingLeft) : addSet(draft, best.codes, bins);
-  const left = divideLeaf(draft, node.node, best.column, test);
-  const middle = partRows(job, node.begin, node.end, best.column, best.cut, best.missingLeft, best.codes);
+  const rows = totalOf(best.left, 2);
+  const way = wayOf(best, rows > node.end - node.begin - rows, job.layout.table.columns[best.column].bins);
+  const left = divideLeaf(draft, node.node, best.column, testOf(draft, way));
+  const middle = partRows(job, node.begin, node.end, best.column, way);
   const children = childrenOf(growth, node, best, left, middle);
   const [small, large] = children[0].end - children[0].begin <= children[1].end - children[1].begin ? children : [children[1], children[0]];
   const wanted = canSplit(growth, large.depth, large.sums);
@@ -130,7 +131,7 @@ function split(growth: Growth, node: Node): [Node, Node] | undefined {
     return children;
   }
   const slot = free.pop() as number;
-  fillHistogram(job, slot, small.begin, small.end, chosen);
+  fillHistogram(growth, slot, small.begin, small.end, chosen);
   job.kernels.subtractCells(addressOf(job, histogram), addressOf(job, slot), job.layout.cellBytes);
   return children.map((child) => ({ ...child, histogram: child === large ? histogram : slot })) as [Node, Node];
 }
@@ -139,6 +140,7 @@ function childrenOf(growth: Growth, node: Node, best: ArmSplit, left: number, mi
   const make = (sums: ArmSums, at: number, begin: number, end: number): Node => {
     const believed = new Float64Array(node.believed.length);
     believe(growth.settings, sums, node.believed, believed, growth.weight);
+    growth.sums[at] = sums;
     return { node: at, begin, end, depth: node.depth + 1, sums, believed, histogram: -1 };
   };
   const rest = node.sums.map((value, k) => value - best.left[k]);
@@ -156,32 +158,13 @@ function bestSplit(growth: Growth, node: Node, histogram: number, chosen: Int32A
     const most = best?.gain ?? settings.minGain;
     best = search.column(job.words, base, table.columns[j].bins, j, isCategory[j], node.sums, node.believed, most) ?? best;
   }
-  return best === undefined ? undefined : settled(best, job, node);
+  return best;
 }
 
-/** Codes without rows in the node follow its heavier side. */
-function settled(split: ArmSplit, job: ForestJob, node: Node): ArmSplit {
-  const leftRows = totalOf(split.left, 2);
-  const heavyLeft = leftRows > node.end - node.begin - leftRows;
-  if (split.codes === undefined) return hasMissing(job, node, split.column) ? split : { ...split, missingLeft: heavyLeft };
-  if (!heavyLeft) return split;
-  const right = new Uint8Array(job.layout.table.columns[split.column].bins);
-  for (let k = node.begin; k < node.end; k++) right[job.codes[split.column][job.rows[k]]] = 1;
-  for (const code of split.codes) right[code] = 0;
-  return { ...split, codes: Int32Array.from({ length: right.length }, (_, code) => code).filter((code) => right[code] === 0) };
-}
-
-function hasMissing({ codes, rows }: ForestJob, node: Node, column: number): boolean {
-  const list = codes[column];
-  for (let k = node.begin; k < node.end; k++) if (list[rows[k]] === 0) return true;
-  return false;
-}
-
-function fillHistogram(job: ForestJob, histogram: number, begin: number, end: number, chosen: Int32Array): void {
+function fillHistogram({ job, settings }: Growth, histogram: number, begin: number, end: number, chosen: Int32Array): void {
   const { kernels, layout, words } = job;
   const base = addressOf(job, histogram);
   const { columns } = layout.table;
-  const shift = shiftOf(job);
   for (const j of chosen) words.fill(0, (base + layout.cells[j]) >> 2, (base + layout.cells[j] + 16 * layout.arms * columns[j].bins) >> 2);
   for (let first = begin; first < end; first += blockRows) {
     const from = job.rowsAt + 4 * first;
@@ -189,16 +172,53 @@ function fillHistogram(job: ForestJob, histogram: number, begin: number, end: nu
     kernels.gatherArms(from, to, layout.records, layout.arm, job.gatheredAt);
     const four: number[] = [];
     for (const j of chosen) {
-      if (columns[j].wide) kernels.histogramArmsWide(from, to, job.gatheredAt, shift, 16 * layout.arms, columns[j].codes, base + layout.cells[j]);
+      if (columns[j].wide) kernels.histogramArmsWide(from, to, job.gatheredAt, settings.countShift, 16 * layout.arms, columns[j].codes, base + layout.cells[j]);
       else if (four.push(j) === 4) {
         const [a, b, c, d] = four;
         const [ca, cb, cc, cd] = [columns[a].codes, columns[b].codes, columns[c].codes, columns[d].codes];
         const [ha, hb, hc, hd] = [layout.cells[a], layout.cells[b], layout.cells[c], layout.cells[d]];
-        kernels.histogramArms4(from, to, job.gatheredAt, shift, 16 * layout.arms, ca, cb, cc, cd, base + ha, base + hb, base + hc, base + hd);
+        kernels.histogramArms4(from, to, job.gatheredAt, settings.countShift, 16 * layout.arms, ca, cb, cc, cd, base + ha, base + hb, base + hc, base + hd);
         four.length = 0;
       }
     }
-    for (const j of four) kernels.histogramArms1(from, to, job.gatheredAt, shift, 16 * layout.arms, columns[j].codes, base + layout.cells[j]);
+    for (const j of four) kernels.histogramArms1(from, to, job.gatheredAt, settings.countShift, 16 * layout.arms, columns[j].codes, base + layout.cells[j]);
   }
 }
-void leafOf;
+
+/** The arms' means in each node, from the sums over its rows; a node without rows of an arm believes its parent. */
+function estimate(growth: Growth, sums: readonly ArmSums[]): { values: Float64Array; rows: Float64Array } {
+  const { settings, draft } = growth;
+  const { outputs } = draft;
+  const values = new Float64Array(sums.length * outputs);
+  const rows = new Float64Array(sums.length * outputs);
+  const mean = (node: number): Float64Array => values.subarray(node * outputs, (node + 1) * outputs);
+  believe(settings, sums[0], undefined, mean(0), growth.weight);
+  for (let node = 0; node < sums.length; node++) {
+    for (let a = 0; a < outputs; a++) rows[node * outputs + a] = sums[node][sumWords * a + 2];
+    if (draft.nodes[nodeWords * node] < 0) continue;
+    const left = draft.nodes[nodeWords * node + 2];
+    for (const child of [left, left + 1]) believe(settings, sums[child], mean(node), mean(child), growth.weight);
+  }
+  return { values, rows };
+}
+
+/** Sums over rows of a list, in every node they pass. */
+function sumsByNode({ records, arm, layout, codes }: ForestJob, draft: TreeDraft, list: Int32Array, count: number): ArmSums[] {
+  const sums = Array.from({ length: draft.nodes.length / nodeWords }, () => new Float64Array(sumWords * layout.arms));
+  const leaf = leaves(draft, layout.table.columns, codes, list, count);
+  for (let k = 0; k < count; k++) {
+    const i = list[k];
+    const at = sumWords * arm[i];
+    const into = sums[leaf[k]];
+    into[at] += records[2 * i];
+    into[at + 1] += records[2 * i + 1];
+    into[at + 2]++;
+  }
+  // Children come after their parents.
+  for (let node = sums.length - 1; node >= 0; node--) {
+    if (draft.nodes[nodeWords * node] < 0) continue;
+    const left = draft.nodes[nodeWords * node + 2];
+    for (let k = 0; k < sums[node].length; k++) sums[node][k] = sums[left][k] + sums[left + 1][k];
+  }
+  return sums;
+}

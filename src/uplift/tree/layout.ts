@@ -25,13 +25,23 @@ export interface ForestLayout {
   readonly histograms: number;
 }
 
+/** Room for the set of a category with the most levels. */
+const setBytes = 8192;
+
 /** Rows whose records are gathered at a time. */
 export const blockRows = 4096;
 
 export function planForest(
   plan: Plan,
   table: Table,
-  settings: { readonly arms: number; readonly numbers: number; readonly clustered: boolean; readonly threads: number; readonly histograms: number; readonly records: boolean },
+  settings: {
+    readonly arms: number;
+    readonly numbers: number;
+    readonly clustered: boolean;
+    readonly threads: number;
+    readonly histograms: number;
+    readonly records: boolean;
+  },
 ): ForestLayout {
   const n = table.rows;
   const { arms, threads, histograms } = settings;
@@ -41,7 +51,7 @@ export function planForest(
     cells[j] = cellBytes;
     cellBytes += 16 * arms * table.columns[j].bins;
   }
-  const workspaceBytes = 3 * room(4 * n) + room(16 * Math.max(blockRows, settings.records ? 0 : n)) + histograms * room(cellBytes);
+  const workspaceBytes = setBytes + 3 * room(4 * n) + room(16 * Math.max(blockRows, settings.records ? 0 : n)) + histograms * room(cellBytes);
   return {
     table,
     arms,
@@ -70,7 +80,8 @@ export interface ForestJob {
   readonly arm: Uint8Array;
   readonly numbers: readonly Float64Array[];
   readonly unit: Int32Array | undefined;
-  /** Byte addresses of the thread's lists of rows, its gathered records and its histograms. */
+  /** Byte addresses in the thread's workspace: a set of codes, lists of rows, gathered records, histograms. */
+  readonly setAt: number;
   readonly rowsAt: number;
   readonly partedAt: number;
   readonly gatheredAt: number;
@@ -84,7 +95,8 @@ export interface ForestJob {
 export function openForest(memory: WasmMemory, layout: ForestLayout, slot: number, module?: WasmModule): ForestJob {
   const { buffer } = memory;
   const n = layout.table.rows;
-  const rowsAt = layout.workspaces + slot * layout.workspaceBytes;
+  const setAt = layout.workspaces + slot * layout.workspaceBytes;
+  const rowsAt = setAt + setBytes;
   const partedAt = rowsAt + room(4 * n);
   const estimationAt = partedAt + room(4 * n);
   const gatheredAt = estimationAt + room(4 * n);
@@ -98,6 +110,7 @@ export function openForest(memory: WasmMemory, layout: ForestLayout, slot: numbe
     arm: new Uint8Array(buffer, layout.arm, n),
     numbers: layout.numbers.map((at) => new Float64Array(buffer, at, n)),
     unit: layout.unit < 0 ? undefined : new Int32Array(buffer, layout.unit, n),
+    setAt,
     rowsAt,
     partedAt,
     gatheredAt,

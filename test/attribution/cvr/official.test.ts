@@ -4,7 +4,23 @@ import { describe, expect, test } from "vitest";
 import { similarityHistogram } from "../../../src/attribution/cvr/fields.ts";
 import { attentionBlock, conversionNet } from "../../../src/attribution/cvr/net.ts";
 import { cartesianClass, type Head, type Mechanism, structures } from "../../../src/attribution/cvr/structure.ts";
-import { add, chooseEngine, type Combine, type EngineChoice, grad, gradientCosine, graphOf, input, mean, mul, nn, projectConflicts, type Tensor, type TensorsOf, type Init } from "../../../src/compute/index.ts";
+import {
+  add,
+  chooseEngine,
+  type Combine,
+  type EngineChoice,
+  grad,
+  gradientCosine,
+  graphOf,
+  input,
+  mean,
+  mul,
+  nn,
+  projectConflicts,
+  type Tensor,
+  type TensorsOf,
+  type Init,
+} from "../../../src/compute/index.ts";
 import { type NumpyArray, readNpz } from "../../../src/data/npz.ts";
 import { expectAllClose, expectClose, float32 } from "../../tolerance.ts";
 import { ourWeights } from "./officialWeights.ts";
@@ -30,8 +46,18 @@ describe.skipIf(!existsSync(`${folder}/mal`))("the official implementation at th
       const got = await run(official, id, auxiliaries, engine);
       for (const head of ["last", ...auxiliaries]) expectAllClose(got.probabilities[head], official[`prob/${head}`].values, float32, `probability of ${head}`);
       expectClose(got.losses.main, official["loss/main"].values[0], float32, "main loss");
-      expectAllClose(auxiliaries.map((head) => got.losses[head]), official["loss/aux"].values, float32, "auxiliary losses");
-      expectClose(got.losses.main + lambda * auxiliaries.reduce((sum, head) => sum + got.losses[head], 0), official["loss/total"].values[0], float32, "total loss");
+      expectAllClose(
+        auxiliaries.map((head) => got.losses[head]),
+        official["loss/aux"].values,
+        float32,
+        "auxiliary losses",
+      );
+      expectClose(
+        got.losses.main + lambda * auxiliaries.reduce((sum, head) => sum + got.losses[head], 0),
+        official["loss/total"].values[0],
+        float32,
+        "total loss",
+      );
       let compared = 0;
       for (const [name, norm] of Object.entries(got.norms)) {
         const want = official[`gnorm/${name}`];
@@ -45,8 +71,13 @@ describe.skipIf(!existsSync(`${folder}/mal`))("the official implementation at th
 
   test.each(cases.filter(({ model }) => model === "NATAL" || model === "MoAE"))("$model: PCGrad and GCS", async ({ model, id, auxiliaries }) => {
     const official = await readGolden(model);
-    const order = Object.keys(official).filter((key) => key.startsWith("w/")).map((key) => key.slice(2));
-    for (const [key, combine] of [["pcgrad_norm", projectConflicts("main", { block: attentionBlock })], ["gcsgrad_norm", gradientCosine("main")]] as const) {
+    const order = Object.keys(official)
+      .filter((key) => key.startsWith("w/"))
+      .map((key) => key.slice(2));
+    for (const [key, combine] of [
+      ["pcgrad_norm", projectConflicts("main", { block: attentionBlock })],
+      ["gcsgrad_norm", gradientCosine("main")],
+    ] as const) {
       const { norms } = await run(official, id, auxiliaries, "reference", combine);
       expect(order.length).toBe(official[key].values.length);
       order.forEach((name, i) => {
@@ -72,9 +103,18 @@ interface Pass {
   readonly norms: Readonly<Record<string, number>>;
 }
 
-async function run(official: Readonly<Record<string, NumpyArray>>, id: keyof typeof structures, auxiliaries: readonly Head[], choice: EngineChoice, combine?: Combine): Promise<Pass> {
+async function run(
+  official: Readonly<Record<string, NumpyArray>>,
+  id: keyof typeof structures,
+  auxiliaries: readonly Head[],
+  choice: EngineChoice,
+  combine?: Combine,
+): Promise<Pass> {
   const field = (name: string): { name: string; size: number } => ({ name, size: official[`w/EmbeddingTable.embs_table.${name}.weight`].shape[0] });
-  const names = { user: [0, 1, 2, 3, 4, 5].map((i) => `user_feat${i}`), ad: [...[0, 1, 2, 3, 4, 5].map((i) => `ad_feat${i}`), ...[0, 1, 2, 3].map((i) => `context_feat${i}`)] };
+  const names = {
+    user: [0, 1, 2, 3, 4, 5].map((i) => `user_feat${i}`),
+    ad: [...[0, 1, 2, 3, 4, 5].map((i) => `ad_feat${i}`), ...[0, 1, 2, 3].map((i) => `context_feat${i}`)],
+  };
   const fields = {
     user: names.user.map(field),
     ad: names.ad.map(field),
@@ -87,16 +127,29 @@ async function run(official: Readonly<Record<string, NumpyArray>>, id: keyof typ
   const feeds: Record<string, { shape: number[]; data: Float64Array | Float32Array | Int32Array }> = {};
   const pick = (key: string, width: number, from: number, count: number): Int32Array | Float64Array =>
     Float64Array.from({ length: n * count }, (_, k) => official[key].values[Math.floor(k / count) * width + from + (k % count)]);
-  names.user.forEach((name, i) => { feeds[name] = { shape: [n], data: Int32Array.from(pick("user", 6, i, 1)) }; });
-  names.ad.forEach((name, i) => { feeds[name] = { shape: [n], data: Int32Array.from(pick("ad", 10, i, 1)) }; });
-  fields.sequences.forEach(({ name }, i) => { feeds[name] = { shape: [n, 20], data: Int32Array.from(pick("seq", 60, 20 * i, 20)) }; });
-  fields.similarities.forEach((name, i) => { feeds[name] = { shape: [n, 32], data: similarityHistogram(pick("mm", 40, 20 * i, 20), 20) }; });
-  const labels = Object.fromEntries((["last", "first", "linear", "mta"] as const).map((head) => [head, official[`label/${head}`].values])) as Record<Mechanism, Float64Array>;
+  names.user.forEach((name, i) => {
+    feeds[name] = { shape: [n], data: Int32Array.from(pick("user", 6, i, 1)) };
+  });
+  names.ad.forEach((name, i) => {
+    feeds[name] = { shape: [n], data: Int32Array.from(pick("ad", 10, i, 1)) };
+  });
+  fields.sequences.forEach(({ name }, i) => {
+    feeds[name] = { shape: [n, 20], data: Int32Array.from(pick("seq", 60, 20 * i, 20)) };
+  });
+  fields.similarities.forEach((name, i) => {
+    feeds[name] = { shape: [n, 32], data: similarityHistogram(pick("mm", 40, 20 * i, 20), 20) };
+  });
+  const labels = Object.fromEntries((["last", "first", "linear", "mta"] as const).map((head) => [head, official[`label/${head}`].values])) as Record<
+    Mechanism,
+    Float64Array
+  >;
   const classes: Record<string, Int32Array> = { cartesian: cartesianClass(labels) };
   for (const [head, label] of Object.entries(labels)) classes[head] = Int32Array.from(label, (credit) => (credit > 0 ? 1 : 0));
   for (const head of ["last", ...auxiliaries]) feeds[`label-${head}`] = { shape: [n], data: classes[head] };
 
-  const batch = Object.fromEntries(Object.entries(feeds).map(([name, { shape, data }]) => [name, input(name, shape, data instanceof Int32Array ? "int" : "float")]));
+  const batch = Object.fromEntries(
+    Object.entries(feeds).map(([name, { shape, data }]) => [name, input(name, shape, data instanceof Int32Array ? "int" : "float")]),
+  );
   const byName = new Map<string, Tensor>();
   const tree = (init: Init, prefix: string): unknown =>
     Object.fromEntries(
@@ -122,22 +175,38 @@ async function run(official: Readonly<Record<string, NumpyArray>>, id: keyof typ
   }
   const list = [...byName.keys()];
   const gradientOf = (loss: Tensor): Record<string, Tensor> => {
-    const gradients = grad(loss, list.map((name) => byName.get(name) as Tensor));
+    const gradients = grad(
+      loss,
+      list.map((name) => byName.get(name) as Tensor),
+    );
     return Object.fromEntries(list.map((name, i) => [name, gradients[i]]));
   };
-  const gradients = combine === undefined ? gradientOf(Object.values(losses).reduce((a, b) => add(a, b))) : combine(Object.fromEntries(Object.entries(losses).map(([name, loss]) => [name, gradientOf(loss)])), losses);
+  const gradients =
+    combine === undefined
+      ? gradientOf(Object.values(losses).reduce((a, b) => add(a, b)))
+      : combine(Object.fromEntries(Object.entries(losses).map(([name, loss]) => [name, gradientOf(loss)])), losses);
   for (const name of list) outputs[`g/${name}`] = gradients[name];
   const { engine } = await chooseEngine(choice);
   const program = await engine.compile(graphOf(outputs), { threads: 1 });
-  const results = await program.run(engine.precision === "float64" ? Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, { shape: v.shape, data: v.data instanceof Float32Array ? Float64Array.from(v.data) : v.data }])) : Object.fromEntries(Object.entries(feeds).map(([k, v]) => [k, { shape: v.shape, data: v.data instanceof Float64Array ? Float32Array.from(v.data) : v.data }])));
+  const results = await program.run(
+    engine.precision === "float64"
+      ? Object.fromEntries(
+          Object.entries(feeds).map(([k, v]) => [k, { shape: v.shape, data: v.data instanceof Float32Array ? Float64Array.from(v.data) : v.data }]),
+        )
+      : Object.fromEntries(
+          Object.entries(feeds).map(([k, v]) => [k, { shape: v.shape, data: v.data instanceof Float64Array ? Float32Array.from(v.data) : v.data }]),
+        ),
+  );
   program.dispose();
   const squares: Record<string, number> = {};
   for (const name of list) {
     const from = weights.get(name)?.from ?? name;
-    squares[from] = (squares[from] ?? 0) + results[`g/${name}`].data.reduce((sum: number, g: number) => sum + g * g, 0);
+    squares[from] = (squares[from] ?? 0) + Float64Array.from(results[`g/${name}`].data).reduce((sum, g) => sum + g * g, 0);
   }
   return {
-    probabilities: Object.fromEntries(["last", ...auxiliaries].map((head) => [head, softmaxRows(results[`logits/${head}`].data, head === "cartesian" ? 16 : 2)])),
+    probabilities: Object.fromEntries(
+      ["last", ...auxiliaries].map((head) => [head, softmaxRows(results[`logits/${head}`].data, head === "cartesian" ? 16 : 2)]),
+    ),
     losses: Object.fromEntries(["last", ...auxiliaries].map((head) => [head === "last" ? "main" : head, results[`loss/${head}`].data[0]])),
     norms: Object.fromEntries(Object.entries(squares).map(([name, square]) => [name, Math.sqrt(square)])),
   };

@@ -1,7 +1,11 @@
 import type { NumpyArray } from "../../../src/data/npz.ts";
 
 /** Our name of a weight of the official implementation, and how its array becomes ours. Linear weights there are out x in. */
-export function ourWeights(official: Readonly<Record<string, NumpyArray>>, model: string, auxiliaries: readonly string[]): Map<string, { readonly from: string; readonly array: NumpyArray }> {
+export function ourWeights(
+  official: Readonly<Record<string, NumpyArray>>,
+  model: string,
+  auxiliaries: readonly string[],
+): Map<string, { readonly from: string; readonly array: NumpyArray }> {
   const ours = new Map<string, { from: string; array: NumpyArray }>();
   const put = (name: string, from: string, array: NumpyArray | undefined): void => {
     if (array === undefined) throw new Error(`no weight ${from}`);
@@ -22,11 +26,17 @@ export function ourWeights(official: Readonly<Record<string, NumpyArray>>, model
     ["query", "key", "value"].forEach((part, k) => {
       const all = official[`w/${p}.in_proj_weight`].values.subarray(k * width * width, (k + 1) * width * width);
       put(`trunk.readers.${s}.${part}.w`, `${p}.in_proj_weight`, transposed({ shape: [width, width], values: all }));
-      put(`trunk.readers.${s}.${part}.b`, `${p}.in_proj_bias`, { shape: [width], values: official[`w/${p}.in_proj_bias`].values.subarray(k * width, (k + 1) * width) });
+      put(`trunk.readers.${s}.${part}.b`, `${p}.in_proj_bias`, {
+        shape: [width],
+        values: official[`w/${p}.in_proj_bias`].values.subarray(k * width, (k + 1) * width),
+      });
     });
     dense(`trunk.readers.${s}.out`, `${p}.out_proj`);
   }
-  for (const [ours, from] of [["mm_feat0_seq", "DeepSetPic"], ["mm_feat1_seq", "DeepSetText"]]) {
+  for (const [ours, from] of [
+    ["mm_feat0_seq", "DeepSetPic"],
+    ["mm_feat1_seq", "DeepSetText"],
+  ]) {
     const { values } = official[`w/${from}.bin_embs`];
     put(`trunk.similarity.${ours}`, `${from}.bin_embs`, { shape: [values.length], values });
   }

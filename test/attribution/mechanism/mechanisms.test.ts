@@ -39,14 +39,22 @@ test("position-based: 40-20-40, halves for two touches, all for one", () => {
 
 test("time-decay: a touch one half-life older gets half, and a pause of years before the conversion changes nothing", () => {
   for (const pause of [0, 5000]) {
-    const journeys: Journeys = { ...fromPaths(["a > b"], { conversions: [1] }), time: Float64Array.of(0, 7 * day), conversionTime: Float64Array.of((7 + pause) * day) };
+    const journeys: Journeys = {
+      ...fromPaths(["a > b"], { conversions: [1] }),
+      time: Float64Array.of(0, 7 * day),
+      conversionTime: Float64Array.of((7 + pause) * day),
+    };
     expectAllClose(timeDecay(journeys, 7), [1 / 3, 2 / 3], float64);
   }
 });
 
 test("a user's rule is normalised, and one with wrong length or sign is named by journey", () => {
   const journeys = fromPaths(["a > b", "b"], { conversions: [1, 2] });
-  expectAllClose(byRule(journeys, ({ channels }) => channels.map((c) => (c === "a" ? 3 : 1))), [0.75, 0.25, 1], float64);
+  expectAllClose(
+    byRule(journeys, ({ channels }) => channels.map((c) => (c === "a" ? 3 : 1))),
+    [0.75, 0.25, 1],
+    float64,
+  );
   expect(() => byRule(journeys, () => [1])).toThrow(/journey 1 has 2 touches/);
   expect(() => byRule(journeys, ({ channels }) => channels.map(() => 0))).toThrow(/not all 0/);
 });
@@ -78,7 +86,11 @@ describe("markov", () => {
       const got = markov(journeys, order);
       expectClose(got.conversionRate, conversions / users, float64);
       for (const effect of got.removalEffect) expect(effect >= -float64 && effect <= 1 + float64).toBe(true);
-      expectClose(got.conversions.reduce((a, b) => a + b, 0), conversions, float64);
+      expectClose(
+        got.conversions.reduce((a, b) => a + b, 0),
+        conversions,
+        float64,
+      );
     }
   });
 
@@ -146,7 +158,11 @@ describe("shapley", () => {
       const got = shapley(journeys, new Rng(1), { worth: "rate" });
       expect(got.exact).toBe(true);
       if (Math.abs(total) < 0.05) continue;
-      expectAllClose(got.conversions, phi.map((share) => (share / total) * conversions), 1e3 * float64);
+      expectAllClose(
+        got.conversions,
+        phi.map((share) => (share / total) * conversions),
+        1e3 * float64,
+      );
       const sampled = shapley(journeys, new Rng(seed), { worth: "rate", exactUpTo: 1, orders: 500 });
       for (let c = 0; c < phi.length; c++) expectWithin(sampled.conversions[c], got.conversions[c], sampled.se[c] + 1e-9, 5);
     }

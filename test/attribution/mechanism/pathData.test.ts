@@ -51,7 +51,15 @@ function sum(values: Float64Array): number {
 }
 
 function read(): Journeys {
-  const rows = gunzipSync(readFileSync(file)).toString("utf8").trim().split("\n").slice(1).map((line) => line.trim().split(","));
+  const rows = gunzipSync(readFileSync(file))
+    .toString("utf8")
+    .trim()
+    .split("\n")
+    .slice(1)
+    .map((line) => line.trim().split(","));
   const column = (i: number): number[] => rows.map((row) => Number(row[i]));
-  return fromPaths(rows.map((row) => row[0]), { conversions: column(1), value: column(2), nulls: column(3) });
+  return fromPaths(
+    rows.map((row) => row[0]),
+    { conversions: column(1), value: column(2), nulls: column(3) },
+  );
 }

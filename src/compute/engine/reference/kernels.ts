@@ -9,7 +9,7 @@ export const count = (shape: readonly number[]): number => shape.reduce((a, b) =
 
 /** Steps through the data for each axis, row by row. */
 export function strides(shape: readonly number[]): number[] {
-  const steps = new Array<number>(shape.length);
+  const steps: number[] = [];
   let step = 1;
   for (let i = shape.length - 1; i >= 0; i--) {
     steps[i] = step;
@@ -32,7 +32,7 @@ export function stretch(from: readonly number[], to: readonly number[]): Int32Ar
 /** The position `sum(index[axis] * steps[axis]) + start` of every element of `shape`, in order. */
 export function positions(shape: readonly number[], steps: readonly number[], start = 0): Int32Array {
   const at = new Int32Array(count(shape));
-  const index = new Array<number>(shape.length).fill(0);
+  const index = shape.map(() => 0);
   let position = start;
   for (let i = 0; i < at.length; i++) {
     at[i] = position;

@@ -1,0 +1,2 @@
+export { dragonnet } from "./dragonnet.ts";
+export { tarnet } from "./tarnet.ts";

@@ -1,0 +1,5 @@
+import type { Model } from "../../model/contract.ts";
+import { upliftForest } from "./upliftForest.ts";
+
+/** Tree models of the effect of a treatment. */
+export const treeModels: readonly Model<string, "uplift">[] = [upliftForest];
