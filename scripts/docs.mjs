@@ -42,6 +42,8 @@ const blocks = {
       ["Generator", "What it makes", "Source"],
       generators.map((g) => [`\`simulate:${g.id}\``, g.summary, cite(g.source)]),
     ),
+  quality: () => results("quality").map(([name, { suite, rows, settings }]) => `## ${suite ?? name}\n\n${settings ? `${settings}\n\n` : ""}${qualityTable(rows)}`).join("\n\n"),
+  speed: () => results("speed/results").map(([name, result]) => `## ${name}\n\n${speedText(result)}`).join("\n\n"),
   datasets: () =>
     table(
       ["Name", "Title", "Licence"],
@@ -51,6 +53,40 @@ const blocks = {
       }),
     ),
 };
+
+function results(folder) {
+  const path = join(root, "bench", folder);
+  if (!existsSync(path)) return [];
+  return readdirSync(path)
+    .filter((name) => name.endsWith(".json"))
+    .sort()
+    .map((name) => [name.replace(/\.json$/, ""), JSON.parse(readFileSync(join(path, name), "utf8"))]);
+}
+
+// One table a metric: models down, cases across.
+function qualityTable(rows) {
+  const metrics = [...new Set(rows.map((row) => row.metric))];
+  return metrics
+    .map((metric) => {
+      const of = rows.filter((row) => row.metric === metric);
+      const cases = [...new Set(of.map((row) => row.case))];
+      const models = [...new Set(of.map((row) => row.model))];
+      const entry = (model, name) => {
+        const row = of.find((one) => one.model === model && one.case === name);
+        return row === undefined ? "-" : `${Number(row.mean).toPrecision(3)}${row.se ? ` ± ${Number(row.se).toPrecision(2)}` : ""}`;
+      };
+      return `**${metric}** (mean ± standard error, n = ${[...new Set(of.map((row) => row.n))].join(", ")})\n\n${table(["", ...cases], models.map((model) => [model, ...cases.map((name) => entry(model, name))]))}`;
+    })
+    .join("\n\n");
+}
+
+function speedText(result) {
+  const rows = result.rows ?? result.cases ?? [];
+  const head = result.machine ? `${typeof result.machine === "string" ? result.machine : JSON.stringify(result.machine)}\n\n` : "";
+  if (!Array.isArray(rows) || rows.length === 0) return `${head}\`\`\`json\n${JSON.stringify(result, null, 1)}\n\`\`\``;
+  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
+  return head + table(columns, rows.map((row) => columns.map((column) => (row[column] === undefined ? "-" : typeof row[column] === "number" ? Number(row[column].toPrecision(4)) : typeof row[column] === "object" ? JSON.stringify(row[column]) : row[column]))));
+}
 
 function datasetFolders() {
   return readdirSync(join(root, "datasets"))
@@ -96,10 +132,10 @@ for (const page of pages) {
   const file = join(root, page);
   const text = readFileSync(file, "utf8");
   const up = relative(dirname(file), root);
-  const next = text.replace(/(<!-- begin:([\w-]+) -->\n)[\s\S]*?(\n<!-- end:\2 -->)/g, (whole, begin, name, end) => {
+  const next = text.replace(/(<!-- begin:([\w-]+) -->)[\s\S]*?(<!-- end:\2 -->)/g, (whole, begin, name, end) => {
     if (blocks[name] === undefined) problems.push(`${page}: there is no generated block "${name}"`);
     // Links in generated tables are written from the root.
-    return blocks[name] === undefined ? whole : begin + blocks[name]().replace(/\]\((REFERENCES|datasets)/g, `](${up === "" ? "" : `${up}/`}$1`) + end;
+    return blocks[name] === undefined ? whole : `${begin}\n\n${blocks[name]().replace(/\]\((REFERENCES|datasets)/g, `](${up === "" ? "" : `${up}/`}$1`)}\n\n${end}`;
   });
   if (next !== text) {
     if (check) problems.push(`${page}: generated tables are out of date; run npm run docs:update`);

@@ -69,9 +69,10 @@ export function checkTraits(model: Model, data: Dataset): void {
 }
 
 function checkLeaks(model: Model, data: Dataset): void {
-  const { treatment, outcomes, labels, surrogates, weight, propensity, potential, effect } = data.roles;
+  const { treatment, levers, outcomes, labels, surrogates, weight, propensity, potential, effect } = data.roles;
   const parts: readonly (readonly [string, readonly (string | undefined)[]])[] = [
     ["the treatment", [treatment?.column]],
+    ["a lever", levers?.map(({ column }) => column) ?? []],
     ["an outcome", outcomes],
     ["a label", labels ?? []],
     ["a surrogate", surrogates ?? []],

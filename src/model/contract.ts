@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Rng } from "../base/rng.ts";
 import type { Json, State } from "../base/state.ts";
 import type { Dataset } from "../data/dataset.ts";
+import type { LeverGrid } from "../data/levers.ts";
 import type { OutcomeKind, Role } from "../data/schema.ts";
 
 /** A key of REFERENCES.md, with the place in it: `{ key: "Nie2021", at: "eq. 4" }`. */
@@ -15,6 +16,7 @@ export interface Citation {
 /** What a task's models predict. */
 export interface Predictions {
   uplift: UpliftPrediction;
+  levers: LeversPrediction;
 }
 export type Task = keyof Predictions;
 
@@ -32,6 +34,35 @@ export interface UpliftPrediction {
   /** Expected outcome under each arm, control first, where the model has one: arms + 1 arrays of n. */
   readonly outcome?: readonly Float64Array[];
   /** What happened to the input on the way: levels the model does not know, for example. */
+  readonly notes?: readonly string[];
+}
+
+/** Part of the rows, or one member of an ensemble, in place of all rows and the mean. */
+export interface CellQuery {
+  /** First row, and the one after the last. */
+  readonly from?: number;
+  readonly to?: number;
+  /** One of the nets that are averaged otherwise. */
+  readonly member?: number;
+}
+
+/**
+ * Expected outcomes of n units over the cells of several levers, computed for the cells that are asked for: the whole table may be far too large. The effect of
+ * a cell is its response minus that of the baseline, cell 0. It stays usable until the fitted model is disposed of.
+ */
+export interface LeversPrediction {
+  readonly rows: number;
+  readonly grid: LeverGrid;
+  /** Nets or resamples that are averaged; their spread is the model's own uncertainty. 1 where there is nothing to spread. */
+  readonly members: number;
+  /** Expected outcome of each row under each of m cells (`cells`: m x levers level indices, row by row): rows x m, row by row, in units of the outcome. */
+  response(cells: Int32Array, query?: CellQuery): Promise<Float64Array>;
+  /** Expected outcome of each row under a cell of its own (`cells`: rows x levers). */
+  responseOfOwn(cells: Int32Array, query?: CellQuery): Promise<Float64Array>;
+  /** Rows the model was fitted on in each cell that was ever logged, by index of the cell. */
+  readonly logged: ReadonlyMap<number, number>;
+  /** Whether no level more can lower the response, by construction. */
+  readonly monotone: boolean;
   readonly notes?: readonly string[];
 }
 

@@ -1,5 +1,5 @@
-import { add, concat, type Init, type Layer, nn, relu, starts, type Tensor } from "../../compute/index.ts";
-import { expert, featureGate } from "./expert.ts";
+import { add, concat, type Init, type Layer, nn, relu, type Tensor } from "../../compute/index.ts";
+import { expert, fanIn, featureGate } from "./expert.ts";
 import type { ClickFields } from "./fields.ts";
 import { classesOf, type Head, type Mechanism, type Structure } from "./structure.ts";
 import { trunk, type TrunkOptions } from "./trunk.ts";
@@ -36,7 +36,7 @@ export function conversionNet(fields: ClickFields, options: ConversionNetOptions
   const classes = [main as Head, ...auxiliaries].map(classesOf);
   const middle = expertsOf(structure, bottom.outputs, names);
   const towers = names.map((_, i) => tower(classes[i]));
-  const fuse = structure.fusion ? towerWidths.map((width) => nn.dense(width * names.length, width)) : [];
+  const fuse = structure.fusion ? towerWidths.map((width) => nn.dense(width * names.length, width, { start: fanIn })) : [];
   const init: Init = {
     trunk: bottom.init,
     experts: middle.init,
@@ -77,8 +77,8 @@ interface NetWeights {
 /** 256 -> 128 -> 64 -> 32 -> logits; `activate` turns each layer's raw output into what the next one reads. */
 function tower(classes: number): Layer<[x: Tensor, activate: (layer: number, raw: Tensor) => Tensor], Tensor> {
   const widths = [expertWidth, ...towerWidths];
-  const layers = towerWidths.map((width, l) => nn.dense(widths[l], width, { start: starts.he }));
-  const last = nn.dense(towerWidths[towerWidths.length - 1], classes);
+  const layers = towerWidths.map((width, l) => nn.dense(widths[l], width, { start: fanIn }));
+  const last = nn.dense(towerWidths[towerWidths.length - 1], classes, { start: fanIn });
   return {
     init: { ...Object.fromEntries(layers.map((layer, l) => [l, layer.init])), out: last.init },
     apply: (weights, x, activate) => {

@@ -1,4 +1,5 @@
 import { add, concat, type Init, type Layer, mul, nn, starts, type Tensor, weight } from "../../compute/index.ts";
+import { fanIn } from "./expert.ts";
 import { type ClickFields, similarityBins } from "./fields.ts";
 import { reader } from "./reader.ts";
 
@@ -25,7 +26,7 @@ const heads = 4;
 export function trunk(fields: ClickFields, { width, lazy }: TrunkOptions): Trunk {
   const tables = [...fields.user, ...fields.ad];
   const embeddings = tables.map((field) => nn.embedding(field.size, width, { lazy, start: starts.normal(0.05) }));
-  const queries = fields.sequences.map(() => nn.dense(fields.ad.length * width, width));
+  const queries = fields.sequences.map(() => nn.dense(fields.ad.length * width, width, { start: fanIn }));
   const readers = fields.sequences.map(() => reader(width, heads));
   const bins = fields.similarities.length > 0 ? similarityBins : 0;
   const outputs = (tables.length + fields.sequences.length) * width + bins;
@@ -34,7 +35,7 @@ export function trunk(fields: ClickFields, { width, lazy }: TrunkOptions): Trunk
     tables: Object.fromEntries(tables.map((field, i) => [field.name, embeddings[i].init])),
     queries: Object.fromEntries(queries.map((query, i) => [i, query.init])),
     readers: Object.fromEntries(readers.map((reader, i) => [i, reader.init])),
-    similarity: Object.fromEntries(fields.similarities.map((name) => [name, weight([similarityBins], { start: starts.normal(0.05) })])),
+    similarity: Object.fromEntries(fields.similarities.map((name) => [name, weight([similarityBins], { start: starts.normal(0.01) })])),
     norm: norm.init,
   };
   return {

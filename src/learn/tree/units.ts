@@ -16,6 +16,7 @@ export function unitsFor(rows: number, mostG: number, mostH: number): Units {
   return { g: unitBelow(mostG, 30), h: unitBelow(mostH, curvatureBits), countShift: Math.max(32, curvatureBits + countBits) };
 }
 
-function unitBelow(most: number, bits: number): number {
+/** The power of two that `most` is less than or equal to 2^bits times. */
+export function unitBelow(most: number, bits: number): number {
   return most > 0 ? 2 ** (Math.ceil(Math.log2(most)) - bits) : 1;
 }

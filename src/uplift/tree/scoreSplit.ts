@@ -14,6 +14,8 @@ export interface CodeSums {
   readonly variation: Float64Array;
   /** Sums of the pseudo-outcomes, one list a treated arm. */
   readonly score: readonly Float64Array[];
+  /** Room for the sums of a left side. */
+  readonly left: Float64Array;
 }
 
 export function codeSums(length: number, scores: number, weighted: boolean): CodeSums {
@@ -25,6 +27,7 @@ export function codeSums(length: number, scores: number, weighted: boolean): Cod
     weight: weighted ? new Float64Array(length) : rows,
     variation: new Float64Array(length),
     score: Array.from({ length: scores }, () => new Float64Array(length)),
+    left: new Float64Array(scores),
   };
 }
 
@@ -43,20 +46,25 @@ export interface ScoreSplit {
   readonly leftRows: number;
 }
 
-interface Totals {
+/** The same sums over all codes: they do not depend on the column. */
+export interface NodeTotals {
   readonly rows: number;
   readonly weight: number;
   readonly variation: number;
-  readonly score: readonly number[];
+  readonly score: Float64Array;
+  /** Sum over arms of S^2 / n: what a split must exceed to gain. */
+  readonly worth: number;
 }
 
-function totals(sums: CodeSums): Totals {
+export function totalsOf(sums: CodeSums): NodeTotals {
   const add = (list: Float64Array): number => {
     let total = 0;
     for (let k = 0; k < sums.count; k++) total += list[k];
     return total;
   };
-  return { rows: add(sums.rows), weight: add(sums.weight), variation: add(sums.variation), score: sums.score.map(add) };
+  const score = Float64Array.from(sums.score, add);
+  const weight = add(sums.weight);
+  return { rows: add(sums.rows), weight, variation: add(sums.variation), score, worth: score.reduce((sum, s) => sum + (s * s) / weight, 0) };
 }
 
 /**
@@ -66,44 +74,43 @@ function totals(sums: CodeSums): Totals {
  * @param last the highest code of the column
  * @returns undefined where no cut gains more than `most` within the limits
  */
-export function bestCut(sums: CodeSums, last: number, limits: SideLimits, most: number): ScoreSplit | undefined {
-  const { count, code, rows, weight, variation, score } = sums;
-  const all = totals(sums);
+export function bestCut(sums: CodeSums, node: NodeTotals, last: number, limits: SideLimits, most: number): ScoreSplit | undefined {
+  const { count, code, rows, weight, variation, score, left } = sums;
+  const arms = score.length;
   const missing = count > 0 && code[0] === 0 ? 1 : 0;
-  const left = new Float64Array(score.length);
-  let least = most + nodeGain(all);
-  let best: { place: number; pass: number; value: number; rows: number } | undefined;
+  let least = most + node.worth;
+  let [place, way, leftRows] = [-1, 0, 0];
   for (let pass = 0; pass <= missing; pass++) {
-    let [n, w, v] = pass === 1 ? [rows[0], weight[0], variation[0]] : [0, 0, 0];
-    for (let a = 0; a < left.length; a++) left[a] = pass === 1 ? score[a][0] : 0;
+    let n = pass === 1 ? rows[0] : 0;
+    let w = pass === 1 ? weight[0] : 0;
+    let v = pass === 1 ? variation[0] : 0;
+    for (let a = 0; a < arms; a++) left[a] = pass === 1 ? score[a][0] : 0;
     // Without the missing rows on the left, the last cut sets them against the rest.
     const end = pass === 0 && missing === 1 ? count : count - 1;
     for (let k = missing; k < end; k++) {
       n += rows[k];
       w += weight[k];
       v += variation[k];
-      let gain = 0;
-      for (let a = 0; a < left.length; a++) {
+      let worth = 0;
+      for (let a = 0; a < arms; a++) {
         left[a] += score[a][k];
-        const right = all.score[a] - left[a];
-        gain += (left[a] * left[a]) / w + (right * right) / (all.weight - w);
+        const right = node.score[a] - left[a];
+        worth += (left[a] * left[a]) / w + (right * right) / (node.weight - w);
       }
-      if (!(gain > least) || n < limits.rows || all.rows - n < limits.rows || v < limits.variation || all.variation - v < limits.variation) continue;
-      least = gain;
-      best = { place: k, pass, value: gain, rows: n };
+      if (!(worth > least) || n < limits.rows || node.rows - n < limits.rows || v < limits.variation || node.variation - v < limits.variation) continue;
+      least = worth;
+      place = k;
+      way = pass;
+      leftRows = n;
     }
   }
-  if (best === undefined) return undefined;
-  const cut = missing === 1 && best.pass === 0 && best.place === count - 1 ? last : code[best.place];
-  return { gain: best.value - nodeGain(all), cut, missingLeft: missing === 1 ? best.pass === 1 : undefined, leftRows: best.rows };
-}
-
-function nodeGain({ score, weight }: Totals): number {
-  return score.reduce((sum, s) => sum + (s * s) / weight, 0);
+  if (place < 0) return undefined;
+  const cut = missing === 1 && way === 0 && place === count - 1 ? last : code[place];
+  return { gain: least - node.worth, cut, missingLeft: missing === 1 ? way === 1 : undefined, leftRows };
 }
 
 /** Codes in the order of each arm's mean pseudo-outcome in turn, then the best cut of that order; missing is a code like the others. */
-export function bestSubset(sums: CodeSums, limits: SideLimits, most: number): ScoreSplit | undefined {
+export function bestSubset(sums: CodeSums, node: NodeTotals, limits: SideLimits, most: number): ScoreSplit | undefined {
   let best: ScoreSplit | undefined;
   for (const values of sums.score) {
     const key = new Float64Array(sums.count);
@@ -121,7 +128,7 @@ export function bestSubset(sums: CodeSums, limits: SideLimits, most: number): Sc
         sorted.score[a][place] = list[k];
       });
     });
-    const found = bestCut(sorted, sums.count, limits, best?.gain ?? most);
+    const found = bestCut(sorted, node, sums.count, limits, best?.gain ?? most);
     if (found === undefined) continue;
     const codes = Array.from(order, (k) => sums.code[k]);
     best = { ...found, cut: 0, codes: { left: codes.slice(0, found.cut), right: codes.slice(found.cut) } };
