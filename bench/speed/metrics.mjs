@@ -6,7 +6,7 @@
 // Writes bench/speed/results/metrics.json: medians in milliseconds and the ratios that the goals speak of.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir, totalmem } from "node:os";
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -107,7 +107,7 @@ if (flags["large-only"]) {
   const large = Number(flags.large) > 0 ? JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), "--large-only", "--large", flags.large], { encoding: "utf8" })) : undefined;
 
   const result = {
-    machine: { node: process.version, cpu: cpus()[0].model, cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30) },
+    machine: { node: process.version, cpu: cpus()[0].model, cores: availableParallelism(), memoryGb: Math.round(totalmem() / 2 ** 30), loadAverage: Number(loadavg()[0].toFixed(1)) },
     rows,
     repeats,
     milliseconds: { argsort: sort, float64ArraySort: nativeSort, auucAndQini: point, auucAndQiniWithCurvesEachSorting: separate, [`bootstrap${replicates}`]: bootstrap },

@@ -110,7 +110,7 @@ function fail(cause: unknown, verb: string, argv: readonly string[], io: Io): nu
 
 function judged(cause: unknown, io: Io): [kind: string, exit: number, message: string] {
   if (cause instanceof LiftwiseError) return [cause.kind, exitCodes[cause.kind], cause.message];
-  if (io.signal.aborted) return ["stopped", 130, "stopped; nothing was written"];
+  if (io.signal.aborted) return ["stopped", 130, "stopped; no result was written"];
   const text = (cause instanceof Error ? cause.message : String(cause)).replace(/\s*\n\s*/g, " ");
   return [
     "unexpected",

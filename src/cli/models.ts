@@ -19,8 +19,15 @@ or, with a name, the same entry with "options":[{"key","flag","describe","defaul
   examples: ["models", "models x-learner", "models --json"],
   run: async ({ options: { name }, io }) => {
     if (name === undefined) {
-      const rows = models.map((model) => [model.id, model.traits.arms, model.traits.outcomes.join(", "), model.traits.intervals ? "yes" : "-", model.summary]);
-      io.out(io.json ? json({ models: models.map(entry) }) : table(["model", "arms", "outcomes", "intervals", "what it is"], rows, io));
+      const rows = models.map((model) => [
+        model.id,
+        model.task,
+        model.traits.arms,
+        model.traits.outcomes.join(", "),
+        model.traits.intervals ? "yes" : "-",
+        model.summary,
+      ]);
+      io.out(io.json ? json({ models: models.map(entry) }) : table(["model", "task", "arms", "outcomes", "intervals", "what it is"], rows, io));
       return 0;
     }
     const model = namedModel(name);

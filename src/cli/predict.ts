@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { z } from "zod";
+import { usageError } from "../base/errors.ts";
 import { Dataset, numberColumn } from "../data/dataset.ts";
 import { openDataset } from "../data/open.ts";
 import { readTable } from "../data/read.ts";
@@ -37,6 +38,8 @@ with --json: {"model","out","rows","columns":["effect",...],"arms":["ARM",...],"
       const { data, ids } = await readUnits(asked.data, fitted.schema, asked.id);
       io.signal.throwIfAborted();
       const prediction = await fitted.predict(data);
+      if (!("effect" in prediction))
+        throw usageError(`${asked.model}: ${fitted.model.id} is a model of task "${fitted.model.task}", which predict cannot write yet`);
       const effects = effectColumns(prediction);
       await writeTable(asked.out, [...ids, ...effects]);
       const { arms, level = null, notes = [] } = prediction;

@@ -207,6 +207,10 @@ function judge(schema: z.ZodType, value: Raw, at: readonly string[], origin: Ori
   const fault = faultOf(result.error, value, schema);
   const path = [...at, ...fault.path];
   if (fault.unknownKey) throw usageError(`${origin.holder(path)} ${fault.text}`);
+  // What was given nowhere is asked for as a flag, with its meaning.
+  const absent = flagsOf(schema, at[0] ?? "").find((flag) => flag.path.join(".") === path.join("."));
+  if (absent !== undefined && fault.path.length === 1 && value[fault.path[0]] === undefined)
+    throw usageError(`--${absent.name} is required: ${absent.describe}`);
   throw usageError(`${origin.name(path)} ${fault.text}`);
 }
 

@@ -59,7 +59,7 @@ export * as nn from "./nn/index.ts";
 export { grad } from "./gradient.ts";
 export { graphOf, type Graph } from "./graph.ts";
 export * from "./ops/index.ts";
-export { constant, type Dim, type DType, input, type Operand, type Shape, symbol, type Tensor, times } from "./tensor.ts";
+export { constant, type Dim, type DType, input, type NodeOf, type Operand, type Shape, symbol, type Tensor, times } from "./tensor.ts";
 export { chooseEngine, type ChosenEngine, type EngineChoice, engineChoices, type EngineReport } from "./engine/choose.ts";
 export { type Engine, type EngineId, engineIds, openPrograms, type Program, type Value } from "./engine/contract.ts";
 export { exportOnnx, type Forward, forward, type ForwardOptions, type Net } from "./forward.ts";

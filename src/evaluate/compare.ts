@@ -147,6 +147,9 @@ function checkContenders(contenders: readonly Contender[]): void {
   if (contenders.length === 0) throw usageError("compare: name at least one model");
   const names = contenders.map((contender) => contender.name);
   const twice = names.find((name, i) => names.indexOf(name) < i);
+  const other = contenders.find((contender) => contender.model.task !== "uplift");
+  if (other !== undefined)
+    throw usageError(`compare: ${other.name} is a model of task "${other.model.task}", and effects of arms are compared here; choose models of task "uplift"`);
   if (twice !== undefined) throw usageError(`compare: "${twice}" is named twice; give one of the two another name`);
 }
 

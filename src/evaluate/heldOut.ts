@@ -1,3 +1,4 @@
+import { usageError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import type { Json } from "../base/state.ts";
 import type { Dataset } from "../data/dataset.ts";
@@ -111,6 +112,8 @@ export async function predictHeldOut({ model, config }: Contender, parts: readon
     });
     try {
       const prediction = await fitted.predict(part.test);
+      if (!("effect" in prediction))
+        throw usageError(`${model.id}: is a model of task "${model.task}", and effects of arms are compared here; choose models of one treatment`);
       prediction.effect.forEach((values, k) => effect[a + k].set(values, starts[p]));
       for (const note of prediction.notes ?? []) notes.add(note);
       await context.visit?.(fitted, p, arm);

@@ -1,9 +1,9 @@
 import type { Dataset } from "../data/dataset.ts";
 import { averageEffects, type AverageEffect, type EffectOptions, inverseWeights, knownChances, missingNotes, requireEveryArm } from "./ate.ts";
 import type { Clusters } from "./contrast.ts";
-import { covariateDesign } from "./design.ts";
+import { covariateDesign, type Design } from "./design.ts";
 import { infer, requireLevel } from "./inference.ts";
-import { type ArmRegression, armRegression } from "./regression.ts";
+import { type ArmRegression, armRegression, rowsWhere } from "./regression.ts";
 
 export interface AdjustmentOptions extends Omit<EffectOptions, "estimator"> {
   /** Columns to adjust for, fixed before the treatment. Default to all features. */
@@ -32,6 +32,11 @@ export interface AdjustedEffect extends AverageEffect {
  * @throws LiftwiseError (data) for a covariate that is an outcome or the treatment, or an arm with fewer rows than coefficients
  */
 export function adjustedEffects(data: Dataset, options: AdjustmentOptions = {}): AdjustedEffect[] {
+  return adjustBy(data, covariateDesign(data, options.covariates), options);
+}
+
+/** The same for covariates that are already numbers. */
+export function adjustBy(data: Dataset, design: Design, options: AdjustmentOptions): AdjustedEffect[] {
   const { level = 0.95, reference = "t", target = "population" } = options;
   requireLevel(level, "adjustedEffects");
   const outcome = options.outcome ?? data.roles.outcomes[0];
@@ -42,7 +47,6 @@ export function adjustedEffects(data: Dataset, options: AdjustmentOptions = {}):
   const clusters = options.clusters === "ignore" ? undefined : data.groups();
   const own = data.weight();
   const weight = inverseWeights(arm, options.propensity === "ignore" ? undefined : knownChances(data), own);
-  const design = covariateDesign(data, options.covariates);
   const known = rowsOf(y, own, () => true);
   const columns = design.columns.map((column) => centred(column, known, own));
   const rows = arms.map((_, a) => rowsOf(y, own, (i) => arm[i] === a));
@@ -83,9 +87,7 @@ export function adjustedEffects(data: Dataset, options: AdjustmentOptions = {}):
 }
 
 function rowsOf(y: Float64Array, weight: Float64Array | undefined, has: (row: number) => boolean): Int32Array {
-  const rows: number[] = [];
-  for (let i = 0; i < y.length; i++) if (!Number.isNaN(y[i]) && (weight === undefined || weight[i] > 0) && has(i)) rows.push(i);
-  return Int32Array.from(rows);
+  return rowsWhere(y.length, (i) => !Number.isNaN(y[i]) && (weight === undefined || weight[i] > 0) && has(i));
 }
 
 /** Less its mean over these rows; in units of its standard deviation, so that no covariate dwarfs another. */

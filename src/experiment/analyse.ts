@@ -1,14 +1,15 @@
 import { type Dataset, outcomeKind } from "../data/dataset.ts";
 import type { OutcomeKind } from "../data/schema.ts";
-import { adjustedEffects, type AdjustedEffect } from "./adjusted.ts";
+import { adjustBy, type AdjustedEffect } from "./adjusted.ts";
 import { averageEffects, type AverageEffect, requireEveryArm } from "./ate.ts";
-import { balanceTests, type BalanceTest } from "./balance.ts";
+import { balanceOf, type BalanceTest } from "./balance.ts";
 import { clusterSummary, type ClusterSummary } from "./clusters.ts";
 import { armSizes, checkWarnings, outcomeWarnings } from "./checks.ts";
 import { studentQuantile } from "../base/stats/student.ts";
 import { requireLevel } from "./inference.ts";
 import { adjustPValues, type Correction } from "./multiple.ts";
 import { sampleRatio, type SampleRatio } from "./sampleRatio.ts";
+import { covariateDesign, type Design } from "./design.ts";
 import { findings } from "./findings.ts";
 import { winsoriseOutcome } from "./winsorise.ts";
 
@@ -79,8 +80,9 @@ export function analyseExperiment(data: Dataset, options: AnalysisOptions = {}):
   const { arms } = data.treatment();
   const sizes = armSizes(data, options.shares);
   const ratio = sizes.expected === undefined ? undefined : sampleRatio(sizes.counts, sizes.expected);
-  const balance = covariates.length === 0 ? undefined : balanceTests(data, covariates);
-  const drafts = names.map((outcome) => outcomeOf(data, outcome, level, covariates, options.winsorise));
+  const design = covariates.length === 0 ? undefined : covariateDesign(data, covariates);
+  const balance = design === undefined ? undefined : balanceOf(data, design);
+  const drafts = names.map((outcome) => outcomeOf(data, outcome, level, design, options.winsorise));
   const counting = drafts.flatMap(({ effects }) => effects.map((effect) => (effect.adjusted ?? effect.plain).pValue));
   const corrected = adjustPValues(counting, correction);
   const outcomes = drafts.map((draft, o) => ({
@@ -106,14 +108,14 @@ function outcomeOf(
   data: Dataset,
   outcome: string,
   level: number,
-  covariates: readonly string[],
+  design: Design | undefined,
   cap: number | undefined,
 ): Omit<OutcomeAnalysis, "effects"> & { readonly effects: readonly Omit<ArmAnalysis, "correctedPValue">[] } {
   const kind = outcomeKind(data.outcome(outcome));
   const capped = cap === undefined || kind === "binary" ? undefined : winsoriseOutcome(data, outcome, { upper: cap });
   const used = capped?.data ?? data;
   const plain = averageEffects(used, { outcome, level });
-  const adjusted = covariates.length === 0 ? undefined : adjustedEffects(used, { outcome, level, covariates });
+  const adjusted = design === undefined ? undefined : adjustBy(used, design, { outcome, level });
   const groups = data.groups();
   return {
     outcome,

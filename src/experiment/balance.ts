@@ -1,9 +1,10 @@
-import { gram } from "../base/linear/gram.ts";
+import { cross, gram } from "../base/linear/gram.ts";
 import { spectrum } from "../base/linear/solve.ts";
 import { chi2Sf } from "../base/stats/chi2.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { inverseWeights, knownChances } from "./ate.ts";
-import { covariateDesign } from "./design.ts";
+import { covariateDesign, type Design } from "./design.ts";
+import { pick, rowsWhere } from "./regression.ts";
 
 /** Whether all covariates together differ between an arm and control by more than chance would have it. */
 export interface BalanceTest {
@@ -23,17 +24,22 @@ export interface BalanceTest {
  * @param covariates all features by default
  */
 export function balanceTests(data: Dataset, covariates?: readonly string[]): BalanceTest[] {
-  const design = covariateDesign(data, covariates);
+  return balanceOf(data, covariateDesign(data, covariates));
+}
+
+/** The same for covariates that are already numbers. */
+export function balanceOf(data: Dataset, design: Design): BalanceTest[] {
   const { arm, arms } = data.treatment();
   const weight = inverseWeights(arm, knownChances(data), data.weight());
   const clusters = data.groups();
   return arms.slice(1).map((name, k) => {
-    const rows = Int32Array.from(arm.keys()).filter((i) => arm[i] === 0 || arm[i] === k + 1);
+    const rows = rowsWhere(arm.length, (i) => arm[i] === 0 || arm[i] === k + 1);
     const index = clusters === undefined ? undefined : Int32Array.from(rows, (i) => clusters.index[i]);
     const unit = { index, count: clusters?.count ?? 0 };
-    const columns = design.columns.map((column) => Float64Array.from(rows, (i) => column[i]));
-    const treated = Uint8Array.from(rows, (i) => (arm[i] === 0 ? 0 : 1));
-    const w = weight === undefined ? undefined : Float64Array.from(rows, (i) => weight[i]);
+    const columns = design.columns.map((column) => pick(column, rows));
+    const treated = new Uint8Array(rows.length);
+    for (let at = 0; at < rows.length; at++) treated[at] = arm[rows[at]] === 0 ? 0 : 1;
+    const w = weight === undefined ? undefined : pick(weight, rows);
     return { arm: name, control: arms[0], ...omnibus(columns, treated, w, unit, design.names), notes: design.notes };
   });
 }
@@ -50,19 +56,20 @@ function omnibus(
   const total = [0, 0];
   for (let i = 0; i < n; i++) total[treated[i]] += weight === undefined ? 1 : weight[i];
   // A row's share in the difference of means: + w / W1 or - w / W0.
-  const share = Float64Array.from({ length: n }, (_, i) => ((treated[i] === 1 ? 1 : -1) * (weight === undefined ? 1 : weight[i])) / total[treated[i]]);
+  const share = new Float64Array(n);
+  for (let i = 0; i < n; i++) share[i] = ((treated[i] === 1 ? 1 : -1) * (weight === undefined ? 1 : weight[i])) / total[treated[i]];
   const pooled = columns.map((column) => {
     let sum = 0;
     for (let i = 0; i < n; i++) sum += (weight === undefined ? 1 : weight[i]) * column[i];
     const mean = sum / (total[0] + total[1]);
     return column.map((v) => v - mean);
   });
-  const difference = pooled.map((column) => column.reduce((sum, v, i) => sum + share[i] * v, 0));
+  const difference = cross(pooled, share);
   const covariance = weight === undefined && clusters.index === undefined ? randomisation(pooled, total) : outerProducts(pooled, share, clusters);
   const scale = Float64Array.from({ length: p }, (_, j) => Math.sqrt(covariance[j * p + j]));
   // As correlations: the rank must not depend on the covariates' units.
   const correlation = covariance.map((v, at) => (scale[Math.floor(at / p)] > 0 && scale[at % p] > 0 ? v / (scale[Math.floor(at / p)] * scale[at % p]) : 0));
-  const z = difference.map((d, j) => (scale[j] > 0 ? d / scale[j] : 0));
+  const z = Array.from(difference, (d, j) => (scale[j] > 0 ? d / scale[j] : 0));
   const { values, vectors, rank } = spectrum(correlation);
   let statistic = 0;
   for (let k = 0; k < rank; k++) statistic += z.reduce((sum, v, j) => sum + v * vectors[k * p + j], 0) ** 2 / values[k];

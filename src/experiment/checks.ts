@@ -63,14 +63,14 @@ export function checkWarnings(data: Dataset, sizes: ArmSizes, ratio: SampleRatio
     const got = arms.map((arm, a) => `${arm} ${sizes.counts[a]}`).join(", ");
     const planned = ratio.expected.map((share) => percent(share)).join(", ");
     warnings.push(
-      `Sample ratio mismatch (p = ${short(ratio.pValue)}): got ${got} where shares of ${planned} were planned. Rows were lost, added or assigned wrongly in a way that depends on the arm; find out why before reading any effect.`,
+      `Sample ratio mismatch (p ${short(ratio.pValue)}): got ${got} where shares of ${planned} were planned. Rows were lost, added or assigned wrongly in a way that depends on the arm; find out why before reading any effect.`,
     );
   }
   for (const test of balance ?? []) {
     if (!(test.pValue < alarm)) continue;
     const worst = test.worst === undefined ? "" : `, most of all in ${test.worst.covariate} (z = ${test.worst.z.toFixed(1)})`;
     warnings.push(
-      `${test.arm} and ${test.control} differ before the treatment by more than chance allows (omnibus test, p = ${short(test.pValue)})${worst}: was the assignment random, and are the covariates measured before it?`,
+      `${test.arm} and ${test.control} differ before the treatment by more than chance allows (omnibus test, p ${short(test.pValue)})${worst}: was the assignment random, and are the covariates measured before it?`,
     );
   }
   const few = sizes.clusters === undefined ? -1 : sizes.clusters.findIndex((count) => count < 20);
@@ -110,10 +110,11 @@ export function outcomeWarnings(data: Dataset, { outcome, kind, missing }: Outco
     const share = percent(missing / y.length);
     warnings.push(
       test < alarm
-        ? `${outcome} is missing in ${share} of the rows, and more often in some arms than in others (p = ${short(test)}): who is missing depends on the treatment, so the effect on the rest may be biased.`
+        ? `${outcome} is missing in ${share} of the rows, and more often in some arms than in others (p ${short(test)}): who is missing depends on the treatment, so the effect on the rest may be biased.`
         : `${outcome} is missing in ${share} of the rows, about equally in all arms; these rows are left out.`,
     );
   }
+  let [needed, skewed] = [0, 0];
   for (const [a, name] of arms.entries()) {
     const values = y.filter((v, i) => arm[i] === a && !Number.isNaN(v));
     const events = values.filter((v) => v !== 0).length;
@@ -121,12 +122,13 @@ export function outcomeWarnings(data: Dataset, { outcome, kind, missing }: Outco
     if (kind === "binary" && rare < 10)
       warnings.push(`${outcome} is ${events === rare ? "1" : "0"} in only ${rare} of ${values.length} rows of ${name}: intervals are rough.`);
     // Kohavi2014, rule 7: rows from which the mean is nearly normal; of the skewness, what is there beyond sampling error.
-    const needed = 355 * Math.max(0, Math.abs(skewness(values)) - 2.5 * Math.sqrt(6 / values.length)) ** 2;
-    if (kind !== "binary" && values.length < needed)
-      warnings.push(
-        `${outcome} is so skewed in ${name} that its mean needs about ${Math.ceil(needed)} rows to be nearly normal, and there are ${values.length}: consider capping it (winsorise).`,
-      );
+    const rows = 355 * Math.max(0, Math.abs(skewness(values)) - 2.5 * Math.sqrt(6 / values.length)) ** 2;
+    if (kind !== "binary" && values.length < rows && rows > needed) [needed, skewed] = [rows, values.length];
   }
+  if (needed > 0)
+    warnings.push(
+      `${outcome} is so skewed that the mean of an arm needs about ${Number(needed.toPrecision(2))} rows to be nearly normal, and there are ${skewed}: read its intervals with care, or cap it (winsorise).`,
+    );
   return warnings;
 }
 
@@ -153,10 +155,11 @@ function skewness(values: Float64Array): number {
   return second === 0 ? 0 : third / n / (second / n) ** 1.5;
 }
 
-/** 0.0003 as 0.0003, 3e-12 as 3e-12. */
+/** `= 0.03`, `= 3e-12`, `below 1e-300`. */
 export function short(p: number): string {
   if (Number.isNaN(p)) return "unknown";
-  return p < 1e-4 ? p.toExponential(0) : p.toPrecision(2);
+  if (p < 1e-300) return "below 1e-300";
+  return `= ${p < 1e-4 ? p.toExponential(0) : p.toPrecision(2)}`;
 }
 
 export function percent(share: number): string {

@@ -44,7 +44,7 @@ export function clusterSummary(values: Float64Array, clusters: Clusters): Cluste
 }
 
 /**
- * 1 + ((1 + cv^2) m - 1) icc: by how much clusters of mean size m inflate the variance of a mean. Eldridge2006, eq. 3.
+ * 1 + ((1 + cv^2) m - 1) icc: by how much clusters of mean size m inflate the variance of a mean. Eldridge2006.
  * @param variation coefficient of variation of the sizes; 0 when all are equal
  */
 export function designEffect(meanSize: number, icc: number, variation = 0): number {

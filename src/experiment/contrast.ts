@@ -13,7 +13,7 @@ export interface Contrast {
   readonly value: number;
   /** NaN when an arm has fewer than two units (rows, or clusters) of positive weight. */
   readonly se: number;
-  /** Satterthwaite's degrees of freedom (Imbens2016, section 4): Welch's for plain rows. */
+  /** Satterthwaite's degrees of freedom (Imbens2016): Welch's for plain rows. */
   readonly df: number;
   /** Variance of each mean, and their covariance, which clusters that hold both arms bring in. */
   readonly armVariance: number;

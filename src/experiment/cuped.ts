@@ -5,7 +5,7 @@ import { type Dataset, numberColumn } from "../data/dataset.ts";
 import { centred } from "./adjusted.ts";
 import { averageEffects, type AverageEffect, type EffectOptions, inverseWeights, knownChances } from "./ate.ts";
 import { covariateDesign } from "./design.ts";
-import { independentColumns, subMatrix } from "./regression.ts";
+import { independentColumns, pick, rowsWhere, subMatrix } from "./regression.ts";
 
 export interface CupedOptions extends EffectOptions {
   /** Columns measured before the experiment; the outcome's own value then is the best one. Default to all features. */
@@ -32,7 +32,7 @@ export function cupedEffects(data: Dataset, options: CupedOptions = {}): CupedEf
   const plain = averageEffects(data, { ...options, outcome });
   const y = data.outcome(outcome);
   const own = data.weight();
-  const known = Int32Array.from(y.keys()).filter((i) => !Number.isNaN(y[i]) && (own === undefined || own[i] > 0));
+  const known = rowsWhere(y.length, (i) => !Number.isNaN(y[i]) && (own === undefined || own[i] > 0));
   const columns = design.columns.map((column) => centred(column, known, own));
   const { arm, arms } = data.treatment();
   const weight = inverseWeights(arm, options.propensity === "ignore" ? undefined : knownChances(data), own);
@@ -69,9 +69,11 @@ function pooledSlopes(
       sum[arm[i]] += w * values[i];
       total[arm[i]] += w;
     }
-    return Float64Array.from(rows, (i) => values[i] - sum[arm[i]] / total[arm[i]]);
+    const rest = pick(values, rows);
+    for (let at = 0; at < rest.length; at++) rest[at] -= sum[arm[rows[at]]] / total[arm[rows[at]]];
+    return rest;
   };
-  const w = weight === undefined ? undefined : Float64Array.from(rows, (i) => weight[i]);
+  const w = weight === undefined ? undefined : pick(weight, rows);
   const x = columns.map(within);
   const p = x.length;
   const all = gram(x, w);

@@ -7,12 +7,12 @@ export function findings(outcomes: readonly OutcomeAnalysis[], level: number): s
     effects.map(({ arm, plain, adjusted, correctedPValue, detectable }) => {
       const { value, interval, control } = adjusted ?? plain;
       const range = `${percent(level)} interval ${number(interval[0])} to ${number(interval[1])}`;
-      const share = plain.controlMean === 0 ? "" : `, ${signed(100 * (value / plain.controlMean))} % of the ${number(plain.controlMean)} without it`;
+      const share = plain.relative === undefined ? "" : `, ${signed(100 * (value / plain.controlMean))} % of the ${number(plain.controlMean)} without it`;
       if (Number.isNaN(correctedPValue)) return `${arm}: whether it changes ${outcome} cannot be told (${plain.notes.at(-1) ?? "no standard error"}).`;
       if (correctedPValue < 1 - level)
-        return `${arm} ${value > 0 ? "raises" : "lowers"} ${outcome} by ${number(Math.abs(value))} against ${control} (${range}${share}; corrected p = ${short(correctedPValue)}).`;
+        return `${arm} ${value > 0 ? "raises" : "lowers"} ${outcome} by ${number(Math.abs(value))} against ${control} (${range}${share}; corrected p ${short(correctedPValue)}).`;
       const could = detectable === undefined ? "" : ` An effect of ${number(detectable)} would have been found with a chance of 80 %.`;
-      return `${arm} shows no clear effect on ${outcome} against ${control}: ${number(value)} (${range}; corrected p = ${short(correctedPValue)}).${could}`;
+      return `${arm} shows no clear effect on ${outcome} against ${control}: ${number(value)} (${range}; corrected p ${short(correctedPValue)}).${could}`;
     }),
   );
 }
@@ -23,5 +23,5 @@ function number(value: number): string {
 }
 
 function signed(value: number): string {
-  return `${value > 0 ? "+" : ""}${value.toPrecision(2)}`;
+  return `${value > 0 ? "+" : ""}${Number(value.toPrecision(2))}`;
 }

@@ -31,7 +31,7 @@ export interface RatioEffect {
 
 /**
  * Effect on a ratio of two sums (clicks per view, revenue per order) when arms were assigned by a larger unit, the row: the delta method
- * (Deng2018, eq. 4) with the rows' linearised values (numerator - ratio * denominator) / mean denominator. Rows of one group are taken together.
+ * (Deng2018) with the rows' linearised values (numerator - ratio * denominator) / mean denominator. Rows of one group are taken together.
  * A row with either column missing is left out, and counted.
  * @throws LiftwiseError (data) when the denominators of an arm sum to zero
  */

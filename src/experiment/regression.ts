@@ -99,7 +99,16 @@ export function subMatrix(a: Float64Array, p: number, kept: readonly number[]): 
   return Float64Array.from({ length: kept.length ** 2 }, (_, at) => a[kept[Math.floor(at / kept.length)] * p + kept[at % kept.length]]);
 }
 
-function pick(values: Float64Array, rows: Int32Array): Float64Array {
+/** Row numbers for which something holds, ascending. */
+export function rowsWhere(n: number, holds: (row: number) => boolean): Int32Array {
+  const rows = new Int32Array(n);
+  let count = 0;
+  for (let i = 0; i < n; i++) if (holds(i)) rows[count++] = i;
+  return rows.slice(0, count);
+}
+
+/** The values of these rows. */
+export function pick(values: Float64Array, rows: Int32Array): Float64Array {
   const taken = new Float64Array(rows.length);
   for (let i = 0; i < rows.length; i++) taken[i] = values[rows[i]];
   return taken;

@@ -18,18 +18,19 @@ export interface AlwaysValid {
 }
 
 /**
- * Interval and p-value that stay valid under continuous looking: the asymptotic confidence sequence of WaudbySmith2021 (theorem 2.2), the normal
+ * Interval and p-value that stay valid under continuous looking: the asymptotic confidence sequence of WaudbySmith2021, the normal
  * mixture of Robbins. At the tuned time it is about 1.5 times as wide as the interval for one look.
  * @param value estimate so far, its standard error `se`, and the `rows` behind it
  */
 export function alwaysValid(value: number, se: number, rows: number, level: number, tuning: Tuning): AlwaysValid {
   requireLevel(level, "alwaysValid");
+  if (!(se > 0)) return { interval: se === 0 ? [value, value] : [Number.NaN, Number.NaN], pValue: Number.NaN };
   const alpha = 1 - level;
   const r = mixing(tuning, se, rows, alpha);
   const margin = se * Math.sqrt(((2 * (r + 1)) / r) * Math.log(Math.sqrt(r + 1) / alpha));
   const z = value / se;
   // The level at which zero is just left out.
-  const pValue = se > 0 ? Math.min(1, Math.sqrt(r + 1) * Math.exp((-z * z * r) / (2 * (r + 1)))) : Number.NaN;
+  const pValue = Math.min(1, Math.sqrt(r + 1) * Math.exp((-z * z * r) / (2 * (r + 1))));
   return { interval: [value - margin, value + margin], pValue };
 }
 
@@ -40,7 +41,7 @@ function mixing(tuning: Tuning, se: number, rows: number, alpha: number): number
     return (tuning.tau / se) ** 2;
   }
   if (!(tuning.tunedFor > 0)) throw usageError(`sequential: tunedFor is a number of rows above 0, got ${tuning.tunedFor}`);
-  // The width at time t is least where r = t rho^2 solves r = log(1 + r) - 2 log(alpha) (WaudbySmith2021, appendix B).
+  // The width at time t is least where r = t rho^2 solves r = log(1 + r) - 2 log(alpha) (WaudbySmith2021).
   let best = -2 * Math.log(alpha) + 2;
   for (let step = 0; step < 30; step++) best = Math.log1p(best) - 2 * Math.log(alpha);
   return (rows / tuning.tunedFor) * best;

@@ -51,5 +51,5 @@ function errorAgainstExperiment({ prediction, ranking }: Scored): Statistic {
     }
     return sum / total;
   };
-  return { value: (counts) => promised(counts) - gainAreas(ranking, "uplift", counts).effect, notes: ranking.notes };
+  return { value: (counts) => promised(counts) - gainAreas(ranking, counts).effect, notes: ranking.notes };
 }

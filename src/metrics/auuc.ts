@@ -33,7 +33,7 @@ export const auuc: Metric<"auuc", Options<{ normalise: "none" | "effect"; arm?: 
     const { ranking } = scores;
     return {
       value(counts) {
-        const { excess, effect } = gainAreas(ranking, "uplift", counts);
+        const { uplift: excess, effect } = gainAreas(ranking, counts);
         const area = effect / 2 + excess;
         return normalise === "none" ? area : effect === 0 ? Number.NaN : area / Math.abs(effect);
       },

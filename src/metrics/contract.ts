@@ -22,7 +22,7 @@ export interface Score {
 
 /** A metric bound to scores and data, ready to be evaluated again on resampled rows. */
 export interface Statistic {
-  /** @param counts how often each row of the dataset counts, n whole numbers; left out, every row counts once */
+  /** @param counts how often each row of the dataset counts, n whole numbers, not written to afterwards; left out, every row counts once */
   value(counts?: Uint8Array): number;
   /** The value before it is folded, where it is an absolute value: the standard error is taken of this one. */
   readonly unfolded?: (counts?: Uint8Array) => number;

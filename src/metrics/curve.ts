@@ -47,7 +47,7 @@ function banded(
   const units = unitsOf(data);
   for (let b = 0; b < replicates; b++) {
     drawCounts(resample, units, rng.split("resample", b), counts);
-    heights(ranking, x, counts).forEach((height, i) => {
+    heights(ranking, x, counts.subarray()).forEach((height, i) => {
       draws[i][b] = height;
     });
   }

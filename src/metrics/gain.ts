@@ -15,19 +15,31 @@ import type { Ranking } from "./ranking.ts";
 export type GainKind = "uplift" | "qini";
 
 export interface GainAreas {
-  /** Area between curve and straight line, in units of the outcome. */
-  readonly excess: number;
-  /** Where the curve ends: difference of the (inverse-probability weighted) arm means. NaN when an arm is empty. */
+  /** Area between the uplift curve and its straight line, units of the outcome per unit of the population. */
+  readonly uplift: number;
+  /** Area between the Qini curve and its straight line, units of the outcome per treated unit. */
+  readonly qini: number;
+  /** Where both curves end: difference of the (inverse-probability weighted) arm means. NaN when an arm is empty. */
   readonly effect: number;
 }
 
-/** One pass over the ranks. @param counts how often each row of the dataset counts */
-export function gainAreas(r: Ranking, kind: GainKind, counts?: Uint8Array): GainAreas {
-  const [W, T, C, A, B, area, , end] = walk(r, kind, counts);
-  if (!(T > 0 && C > 0)) return { excess: Number.NaN, effect: Number.NaN };
+const latest = new WeakMap<Ranking, { readonly counts: Uint8Array | undefined; readonly areas: GainAreas }>();
+
+/**
+ * One pass over the ranks for both curves. The last answer is kept, since metrics are asked one after the other for the same resample.
+ * @param counts how often each row of the dataset counts; not written to afterwards
+ */
+export function gainAreas(r: Ranking, counts?: Uint8Array): GainAreas {
+  const kept = latest.get(r);
+  if (kept !== undefined && kept.counts === counts) return kept.areas;
+  const [W, T, C, A, B, areaU, areaQ, , endU, endQ] = walk(r, counts);
+  const some = T > 0 && C > 0;
   // The line is taken off before the scaling, so that a constant score leaves exactly nothing.
-  const excess = (area - W * end) / 2 / W / (kind === "qini" ? T : W);
-  return { excess, effect: A / T - B / C };
+  const uplift = some ? (areaU - W * endU) / 2 / W / W : Number.NaN;
+  const qini = some ? (areaQ - W * endQ) / 2 / W / T : Number.NaN;
+  const areas = { uplift, qini, effect: some ? A / T - B / C : Number.NaN };
+  latest.set(r, { counts, areas });
+  return areas;
 }
 
 /**
@@ -37,24 +49,25 @@ export function gainAreas(r: Ranking, kind: GainKind, counts?: Uint8Array): Gain
 export function gainCurveAt(r: Ranking, kind: GainKind, at: Float64Array, counts?: Uint8Array): Float64Array {
   const total = totalWeight(r, counts);
   const heights = new Float64Array(at.length).fill(Number.NaN);
-  const [W, T, C, , , , , end, next] = walk(r, kind, counts, { x: at.map((share) => share * total), heights });
+  const [W, T, C, , , , , , endU, endQ, next] = walk(r, counts, { qini: kind === "qini", x: at.map((share) => share * total), heights });
   if (!(T > 0 && C > 0)) return heights;
   // Shares that rounding puts past the last point belong to it.
-  heights.fill(end, next);
+  heights.fill(kind === "qini" ? endQ : endU, next);
   return heights.map((height) => height / (kind === "qini" ? T : W));
 }
 
-/** Where the curve is to be read off: cumulative weights, and room for the heights, all before scaling. */
+/** Where a curve is to be read off: cumulative weights, and room for the heights, all before scaling. */
 interface Readings {
+  readonly qini: boolean;
   readonly x: Float64Array;
   readonly heights: Float64Array;
 }
 
-/** The sums W, T, C, A, B, twice the area, weight and height of the last point, number of readings; area and heights are not scaled. */
-function walk(r: Ranking, kind: GainKind, counts?: Uint8Array, readings?: Readings): Float64Array {
+/** W, T, C, A, B, twice the areas, weight and heights of the last point, number of readings; areas and heights are not scaled. */
+function walk(r: Ranking, counts?: Uint8Array, readings?: Readings): Float64Array {
   const groups = r.ends.length;
-  const sums = new Float64Array(9);
-  for (let g = 0; g < groups; g += stretch) addGroups(r, kind === "qini", counts, readings, sums, g, Math.min(groups, g + stretch));
+  const sums = new Float64Array(11);
+  for (let g = 0; g < groups; g += stretch) addGroups(r, counts, readings, sums, g, Math.min(groups, g + stretch));
   return sums;
 }
 
@@ -63,24 +76,18 @@ function walk(r: Ranking, kind: GainKind, counts?: Uint8Array, readings?: Readin
 const stretch = 4096;
 
 // Arms are told apart by a product with t, exact for 0 and 1: a branch would be guessed wrong for every other row.
-function addGroups(
-  r: Ranking,
-  qini: boolean,
-  counts: Uint8Array | undefined,
-  readings: Readings | undefined,
-  sums: Float64Array,
-  from: number,
-  to: number,
-): void {
+function addGroups(r: Ranking, counts: Uint8Array | undefined, readings: Readings | undefined, sums: Float64Array, from: number, to: number): void {
   const { row, ends, y, t, weight, inverse } = r;
   let W = sums[0];
   let T = sums[1];
   let C = sums[2];
   let A = sums[3];
   let B = sums[4];
-  let area = sums[5];
-  let lastX = sums[6];
-  let lastY = sums[7];
+  let areaU = sums[5];
+  let areaQ = sums[6];
+  let lastX = sums[7];
+  let lastU = sums[8];
+  let lastQ = sums[9];
   let k = from === 0 ? 0 : ends[from - 1];
   for (let g = from; g < to; g++) {
     for (const end = ends[g]; k < end; k++) {
@@ -94,14 +101,19 @@ function addGroups(
       B += (u - treated) * y[k];
     }
     if (T > 0 && C > 0) {
-      const height = (qini ? T : W) * (A / T - B / C);
-      area += (W - lastX) * (height + lastY);
-      if (readings !== undefined) sums[8] = readUpTo(readings, sums[8], W, height, lastX, lastY);
+      const effect = A / T - B / C;
+      const heightU = W * effect;
+      const heightQ = T * effect;
+      areaU += (W - lastX) * (heightU + lastU);
+      areaQ += (W - lastX) * (heightQ + lastQ);
+      if (readings !== undefined)
+        sums[10] = readings.qini ? readUpTo(readings, sums[10], W, heightQ, lastX, lastQ) : readUpTo(readings, sums[10], W, heightU, lastX, lastU);
       lastX = W;
-      lastY = height;
+      lastU = heightU;
+      lastQ = heightQ;
     }
   }
-  sums.set([W, T, C, A, B, area, lastX, lastY]);
+  sums.set([W, T, C, A, B, areaU, areaQ, lastX, lastU, lastQ]);
 }
 
 /** Reads the curve at all places up to W, on the line from the last point; returns how many have been read. */
@@ -131,7 +143,7 @@ export function shares(r: Ranking, points: number): Float64Array {
 
 /** Says so when the average effect is to be divided by and is zero. */
 export function divisionNote(r: Ranking, normalise: "none" | "effect"): readonly string[] {
-  return normalise === "effect" && gainAreas(r, "uplift").effect === 0 ? ["the average effect is zero, so nothing can be divided by it"] : [];
+  return normalise === "effect" && gainAreas(r).effect === 0 ? ["the average effect is zero, so nothing can be divided by it"] : [];
 }
 
 function totalWeight({ row, weight }: Ranking, counts?: Uint8Array): number {

@@ -73,12 +73,14 @@ export function evaluate(requests: readonly Request[], prediction: Float64Array,
   const draws = statistics.map(() => new Float64Array(replicates));
   const unfolded = statistics.map((statistic) => (statistic.unfolded === undefined ? undefined : new Float64Array(replicates)));
   const drawn = new Uint8Array(from?.data.rows ?? data.rows);
-  const counts = from === undefined ? drawn : new Uint8Array(data.rows);
+  const room = from === undefined ? drawn : new Uint8Array(data.rows);
   for (let b = 0; b < replicates; b++) {
     drawCounts(resample, units, settings.rng.split("resample", b), drawn);
     from?.rows.forEach((row, i) => {
-      counts[i] = drawn[row];
+      room[i] = drawn[row];
     });
+    // Statistics may tell resamples apart by the array they get: a new one for each, over the same memory.
+    const counts = room.subarray();
     statistics.forEach((statistic, s) => {
       draws[s][b] = statistic.value(counts);
       const line = unfolded[s];

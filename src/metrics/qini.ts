@@ -30,7 +30,7 @@ export const qini: Metric<"qini", Options<{ normalise: "none" | "effect"; arm?: 
     const { ranking } = scores;
     return {
       value(counts) {
-        const { excess, effect } = gainAreas(ranking, "qini", counts);
+        const { qini: excess, effect } = gainAreas(ranking, counts);
         return normalise === "none" ? excess : effect === 0 ? Number.NaN : excess / Math.abs(effect);
       },
       curve: () => gainCurve(ranking, "qini"),

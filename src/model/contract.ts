@@ -16,6 +16,7 @@ export interface Citation {
 /** What a task's models predict. */
 export interface Predictions {
   uplift: UpliftPrediction;
+  attribution: AttributionPrediction;
   levers: LeversPrediction;
 }
 export type Task = keyof Predictions;
@@ -63,6 +64,18 @@ export interface LeversPrediction {
   readonly logged: ReadonlyMap<number, number>;
   /** Whether no level more can lower the response, by construction. */
   readonly monotone: boolean;
+  readonly notes?: readonly string[];
+}
+
+/** Predicted conversions of n clicks. */
+export interface AttributionPrediction {
+  /** `main`, then the auxiliary heads by mechanism, in the order of `probability`. */
+  readonly heads: readonly string[];
+  /** Mechanism of the main head. */
+  readonly main: string;
+  /** Probability that the click's credit is above 0, one array of n a head. */
+  readonly probability: readonly Float64Array[];
+  /** What happened to the input on the way: indices the model does not know, for example. */
   readonly notes?: readonly string[];
 }
 

@@ -1,4 +1,5 @@
 import { main } from "../../src/cli/main.ts";
+import type { Io } from "../../src/cli/verb.ts";
 
 export interface Ran {
   readonly code: number;
@@ -7,7 +8,7 @@ export interface Ran {
 }
 
 /** Runs the command line in this process; words are split at spaces unless they are given as a list. */
-export async function liftwise(words: string | readonly string[]): Promise<Ran> {
+export async function liftwise(words: string | readonly string[], own: Partial<Io> = {}): Promise<Ran> {
   let out = "";
   let err = "";
   const argv = typeof words === "string" ? words.split(" ").filter((word) => word !== "") : words;
@@ -20,6 +21,7 @@ export async function liftwise(words: string | readonly string[]): Promise<Ran> 
     },
     live: false,
     colour: false,
+    ...own,
   });
   return { code, out, err };
 }

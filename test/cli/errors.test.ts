@@ -49,6 +49,7 @@ const usage: readonly Case[] = [
   ["an option without its value", `evaluate good.csv --treatment arm --control none --outcome y --score`, 2, /: --score needs a value$/],
   ["an option given twice", `evaluate good.csv ${evaluate} --seed 1 --seed 2`, 2, /: --seed is given 2 times; keep one$/],
   ["a required option left out", `evaluate good.csv --treatment arm --control none --outcome y`, 2, /: --score is required/],
+  ["an output folder left out", `compare good.csv ${roles} --models t-learner`, 2, /: --out is required: folder to write$/],
   ["no data at all", `fit ${fit}`, 2, /: no data is named: liftwise fit DATA/],
   ["a seed that is no number", `evaluate good.csv ${evaluate} --seed abc`, 2, /: --seed must be of type number; got "abc"$/],
   ["a negative seed", `evaluate good.csv ${evaluate} --seed -1`, 2, /: --seed must be at least 0; got -1$/],
@@ -340,6 +341,27 @@ describe.each([
     expect(error).toMatchObject({ kind, exit: code });
     expect((await liftwise(words)).err).toContain(error.message);
     expect(ran.out).toBe("");
+  });
+});
+
+describe("a defect of ours", () => {
+  const broken = {
+    out: () => {
+      throw new TypeError("cannot read this\n  nor that");
+    },
+  };
+
+  test("is one line that asks for a report, with exit code 1; --debug adds where it came from", async () => {
+    const ran = await liftwise("models", broken);
+    expect(ran.code).toBe(1);
+    expect(ran.err).toMatch(
+      /^liftwise models: unexpected: cannot read this nor that; this is a defect of liftwise \d\S*: run again with --debug and report the command and what it prints\n$/,
+    );
+    expect((await liftwise("models --debug", broken)).err).toMatch(/\n {4}at .*errors\.test\.ts/);
+  });
+
+  test("with --json it is the kind unexpected", async () => {
+    expect(JSON.parse((await liftwise("models --json", broken)).err)).toMatchObject({ error: { kind: "unexpected", exit: 1 } });
   });
 });
 

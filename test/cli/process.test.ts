@@ -56,7 +56,7 @@ test("Ctrl-C stops a comparison with exit code 130 and leaves nothing behind", a
   child.kill("SIGINT");
   const { code, out, err } = await done;
   expect({ code, out }).toEqual({ code: 130, out: "" });
-  expect(err).toBe("liftwise compare: stopped; nothing was written\n");
+  expect(err).toBe("liftwise compare: stopped; no result was written\n");
   expect(readdirSync(folder).filter((name) => name.startsWith("run"))).toEqual([]);
 });
 

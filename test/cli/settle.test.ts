@@ -30,7 +30,7 @@ const toy: Verb = verb({
   summary: "for tests",
   operands: ["file"],
   options: z.strictObject({
-    file: z.string(),
+    file: z.string().describe("the file"),
     model: z.enum(["oak", "elm"]).optional(),
     share: z.number().gt(0).lt(1).default(0.3),
     names: z.array(z.string()).optional(),
@@ -138,7 +138,7 @@ const wrong: readonly (readonly [words: readonly string[], message: string | Reg
   [["a", "--file", "b"], '--file is given twice, as "b" and as "a"; keep one'],
   [["a", "--names", "[1,"], /begins like JSON and is none/],
   [["a", "--cost", "A=x,B"], /"B" has no "="/],
-  [[], /--file is required/],
+  [[], "--file is required: the file"],
 ];
 
 test.each(wrong)("%j is refused in one line", async (words, message) => {
@@ -153,6 +153,7 @@ const wrongFile: readonly (readonly [content: unknown, message: string | RegExp]
   [{ file: "a", model: "elm", elm: { dpth: 3 } }, /run\.json has no option "dpth"; did you mean "depth"\?/],
   [{ file: "a", model: "elm", elm: 3 }, /run\.json: "elm" holds the options of elm, as an object/],
   [{ file: "a", model: "elm", elm: { outcomeLearner: { id: "linear", trees: 3 } } }, /run\.json has no option "outcomeLearner\.trees"/],
+  [{ share: 0.5 }, /^--file is required: the file$/],
   [{ file: "a", json: true }, /run\.json has no option "json"/],
   [[1], /holds one JSON object/],
   ["{", /run\.json: not valid JSON/],

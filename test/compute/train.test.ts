@@ -6,7 +6,8 @@ import { at } from "../../src/compute/train/optimiser.ts";
 import { expectAllClose, expectClose, expectWithin, float32, float64 } from "../tolerance.ts";
 import { numbersOf, onReference, torch } from "./running.ts";
 
-const start = (values: ArrayLike<number>, shape: readonly number[], options: c.WeightOptions = {}): c.Weight => c.weight(shape, { ...options, start: () => Float64Array.from(values) });
+const start = (values: ArrayLike<number>, shape: readonly number[], options: c.WeightOptions = {}): c.Weight =>
+  c.weight(shape, { ...options, start: () => Float64Array.from(values) });
 const flat = (weights: c.Weights): number[] => Object.values(weights).flatMap(({ data }) => Array.from(data));
 
 /** y = x w, all rows in each step. */
@@ -37,7 +38,10 @@ describe("optimisers, against PyTorch", () => {
     const { table, batches, target, after } = torch.sparseAdam;
     const trained = await c.train({
       init: { table: start(table.data, [6, 2], { lazy: true }) },
-      source: c.arrays({ i: c.rows(Int32Array.from(batches.flat())), y: c.rows(Float64Array.from([0, 1, 2].flatMap(() => target.data)), [2]) }, { batch: 3, shuffle: false }),
+      source: c.arrays(
+        { i: c.rows(Int32Array.from(batches.flat())), y: c.rows(Float64Array.from([0, 1, 2].flatMap(() => target.data)), [2]) },
+        { batch: 3, shuffle: false },
+      ),
       loss: ({ table }, { i, y }) => c.mean(c.square(c.sub(c.gather(table, i), y))),
       phases: { epochs: 1 },
       // PyTorch leaves epsilon out of the bias correction here: the smallest there is takes it out of the comparison.
@@ -161,7 +165,14 @@ describe("the loop", () => {
   });
 
   test("frozen groups stay to the bit, and learn once their phase comes", async () => {
-    const options = { init: twoGroups, loss: meet, source: c.arrays(ones(4), { batch: 2 }), rng: new Rng(1), optimiser: { learningRate: 0.1 }, engine: onReference };
+    const options = {
+      init: twoGroups,
+      loss: meet,
+      source: c.arrays(ones(4), { batch: 2 }),
+      rng: new Rng(1),
+      optimiser: { learningRate: 0.1 },
+      engine: onReference,
+    };
     const first = await c.train({ ...options, phases: { epochs: 2, freeze: ["b"] } });
     expect(first.weights.b.data[0]).toBe(0);
     expect(first.weights.a.data[0]).toBeGreaterThan(0);
@@ -205,7 +216,11 @@ describe("the loop", () => {
   test("scalars follow the schedule they were given", async () => {
     const { curve } = await c.train({
       init: twoGroups,
-      loss: ({ a }, _, step) => c.add(c.mul(c.sum(a), 0), step.scalar(({ step, steps, epoch }) => step / (steps as number) + 10 * epoch)),
+      loss: ({ a }, _, step) =>
+        c.add(
+          c.mul(c.sum(a), 0),
+          step.scalar(({ step, steps, epoch }) => step / (steps as number) + 10 * epoch),
+        ),
       source: c.arrays(ones(4), { batch: 2 }),
       phases: { epochs: 2 },
       rng: new Rng(1),
@@ -231,7 +246,11 @@ describe("the loop", () => {
       return [curve[0].train.mean, curve[0].train.square];
     };
     const se = 1 / Math.sqrt(20000);
-    for (const [kind, mean, square] of [["normal", 0, 1], ["uniform", 0.5, 1 / 3], [{ keep: 0.8 }, 0.8, 0.8]] as const) {
+    for (const [kind, mean, square] of [
+      ["normal", 0, 1],
+      ["uniform", 0.5, 1 / 3],
+      [{ keep: 0.8 }, 0.8, 0.8],
+    ] as const) {
       const got = await moments(kind);
       expectWithin(got[0], mean, se, 4);
       expectWithin(got[1], square, 2 * se, 4);
@@ -265,10 +284,24 @@ describe("the loop", () => {
     ["a loss of many numbers", { loss: ({ a }) => a }, /loss: "loss" must have shape \[\], got \[1\]; take its mean/],
     ["a loss called total", { loss: ({ a }) => ({ total: c.sum(a) }) }, /none called "total"/],
     ["an incomplete combination", { combine: () => ({}) }, /combine: gave no gradient for the weight "a"/],
-    ["noise in validation", { loss: ({ a }, _, step) => c.sum(c.mul(a, c.mean(step.noise("normal", [1])))), validation: { columns: ones(2) } }, /there is none when validating/],
+    [
+      "noise in validation",
+      { loss: ({ a }, _, step) => c.sum(c.mul(a, c.mean(step.noise("normal", [1])))), validation: { columns: ones(2) } },
+      /there is none when validating/,
+    ],
     ["no held-out rows", { validation: { columns: ones(0) } }, /validation: there are no held-out rows/],
   ])("%s is refused in one line", async (_, options, message) => {
-    await expect(c.train({ init: twoGroups, loss: meet, source: c.arrays(ones(4), { batch: 2 }), phases: { epochs: 1 }, rng: new Rng(1), engine: onReference, ...options })).rejects.toThrow(message);
+    await expect(
+      c.train({
+        init: twoGroups,
+        loss: meet,
+        source: c.arrays(ones(4), { batch: 2 }),
+        phases: { epochs: 1 },
+        rng: new Rng(1),
+        engine: onReference,
+        ...options,
+      }),
+    ).rejects.toThrow(message);
   });
 
   test("columns of different lengths, empty ones, and batches of no rows are refused", () => {
@@ -293,8 +326,16 @@ describe("lazy tables", () => {
   test.each<[string, c.Loss<{ t: c.Init }, "i" | "j">, RegExp]>([
     ["an index beyond the table", (w, { i }) => c.sum(table.apply(w.t, i)), /"i" holds 7, but the table "t.table" has rows 0 \.\. 4/],
     ["a table used as a matrix", (w) => c.sum(w.t.table as c.Tensor), /lazy table "t.table" is read by sum, but may only be read by gather/],
-    ["indices that are computed", (w, { i }) => c.sum(table.apply(w.t, c.cast(c.cast(i, "float"), "int"))), /is read by gather, but may only be read by gather with a column of the batch/],
-    ["indices used for something else", (w, { j }) => c.add(c.sum(table.apply(w.t, j)), c.sum(c.cast(j, "float"))), /column "j" indexes the lazy table "t.table" and is also read by cast/],
+    [
+      "indices that are computed",
+      (w, { i }) => c.sum(table.apply(w.t, c.cast(c.cast(i, "float"), "int"))),
+      /is read by gather, but may only be read by gather with a column of the batch/,
+    ],
+    [
+      "indices used for something else",
+      (w, { j }) => c.add(c.sum(table.apply(w.t, j)), c.sum(c.cast(j, "float"))),
+      /column "j" indexes the lazy table "t.table" and is also read by cast/,
+    ],
   ])("%s is refused with a way out", async (_, loss, message) => {
     await expect(run(loss)).rejects.toThrow(message);
   });
@@ -396,8 +437,12 @@ describe("a learned net", () => {
   });
 
   test("a result without the rows of the batch, and a result called like a column, are refused", async () => {
-    await expect(c.forward({ ...net, apply: (_, { x }) => ({ y: c.sum(x), first: c.take(x, 1, 0) }) })).rejects.toThrow(/result "y" must have the rows of the batch as its first axis, got \[\]/);
-    await expect(c.forward({ ...net, apply: (_, { x }) => ({ x: c.neg(x) }) } as never)).rejects.toThrow(/"x" is the name of an input and of a result/);
+    await expect(c.forward({ ...net, apply: (_, { x }) => ({ y: c.sum(x), first: c.take(x, 1, 0) }) })).rejects.toThrow(
+      /result "y" must have the rows of the batch as its first axis, got \[\]/,
+    );
+    await expect(c.forward({ ...net, apply: (_: unknown, { x }: { x: c.Tensor }) => ({ x: c.neg(x) }) } as never)).rejects.toThrow(
+      /"x" is the name of an input and of a result/,
+    );
   });
 
   test("training can go on from learned weights", async () => {

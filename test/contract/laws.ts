@@ -348,6 +348,7 @@ interface Node {
   readonly oneOf?: readonly Node[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
+  readonly items?: Node;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
@@ -374,6 +375,7 @@ function invalidInputs(node: Node): Wrong[] {
       ? invalidInputs(child).map(({ path, value, input }) => ({ path: [key, ...path], value, input: { ...literals, [key]: input } }))
       : [],
   );
+  const inside = node.items === undefined ? [] : invalidInputs(node.items).map(({ path, value, input }) => ({ path: ["0", ...path], value, input: [input] }));
   const here: unknown[] = [];
   // Beyond 2^53 there is no next whole number: such a bound is the limit of the type.
   const stated = (bound: number | undefined): bound is number => bound !== undefined && Math.abs(bound) < Number.MAX_SAFE_INTEGER;
@@ -385,7 +387,7 @@ function invalidInputs(node: Node): Wrong[] {
   if (node.type === "integer") here.push(stated(node.minimum) ? node.minimum + 0.5 : 1.5);
   if (node.enum !== undefined) here.push("no such choice");
   if (node.type === "boolean") here.push("maybe");
-  return [...below, ...here.map((value) => ({ path: [], value, input: value }))];
+  return [...below, ...inside, ...here.map((value) => ({ path: [], value, input: value }))];
 }
 
 export const laws: readonly Law[] = [

@@ -232,6 +232,11 @@ describe("is refused before anything is fitted", () => {
         ),
       /leaves the .* part empty/,
     ],
+    [
+      "a model of another task",
+      () => compare(data, [{ ...good, id: "clicks", task: "attribution" } as never], options),
+      /clicks is a model of task "attribution"/,
+    ],
     ["no model", () => compare(data, [], options), /name at least one model/],
   ])("%s", async (_, run, message) => {
     const before = good.fits.length;

@@ -48,7 +48,7 @@ describe("a sound experiment", () => {
   test("findings say what each arm did, one sentence an arm and outcome", () => {
     expect(analysis.findings.length).toBe(6);
     expect(analysis.findings[0]).toMatch(
-      /^Mens E-Mail raises visit by 0\.0\d+ against No E-Mail \(95 % interval 0\.0\d+ to 0\.\d+, \+\d+ % of the 0\.1\d+ without it; corrected p = .*\)\.$/,
+      /^Mens E-Mail raises visit by 0\.0\d+ against No E-Mail \(95 % interval 0\.0\d+ to 0\.\d+, \+\d+ % of the 0\.1\d+ without it; corrected p .*\)\.$/,
     );
   });
 

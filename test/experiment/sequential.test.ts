@@ -28,6 +28,11 @@ describe("confidence sequences", () => {
     }
   });
 
+  test("without a standard error there is nothing to tell", () => {
+    expect(alwaysValid(2, 0, 10, 0.95, { tau: 1 })).toEqual({ interval: [2, 2], pValue: Number.NaN });
+    expect(alwaysValid(2, Number.NaN, 10, 0.95, { tau: 1 })).toEqual({ interval: [Number.NaN, Number.NaN], pValue: Number.NaN });
+  });
+
   test("tuned for some number of rows, the width there is the least of all tunings", () => {
     for (const other of [100, 800, 950, 1050, 1300, 20_000]) expect(width(1000)).toBeLessThan(width(other));
     // About half as wide again as the interval for one look.

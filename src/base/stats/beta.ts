@@ -60,7 +60,7 @@ function betaKernel(x: number, q: number, a: number, b: number): number {
   return Math.sqrt((a * b) / (2 * Math.PI * n)) * Math.exp(exponent);
 }
 
-// The even part of the usual continued fraction (DiDonato1992, eq. 9), in which x enters through a q - b x and nothing cancels.
+// The even part of the usual continued fraction (DiDonato1992), in which x enters through a q - b x and nothing cancels.
 function betaFraction(x: number, q: number, a: number, b: number): number {
   const part = (m: number): number => m + (m * (b - m) * x) / (a + 2 * m - 1) + ((a + m) * (a * q - b * x + 1 + m * (1 + q))) / (a + 2 * m + 1);
   let f = nonZero((a * (a * q - b * x + 1)) / (a + 1));

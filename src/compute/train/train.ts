@@ -151,7 +151,10 @@ async function runPhase<I extends Init, C extends string>(
   for (let epoch = 0; epoch < epochs; epoch++) {
     const stream = rng.split(`phase ${phase}`, epoch);
     const mean = runningMean();
+    const report = (part: number): void => options.progress?.((before + epoch + part) / whole, `epoch ${before + epoch + 1} of ${whole}`);
     let k = 0;
+    signal?.throwIfAborted();
+    report(0);
     for await (const batch of source.batches(before + epoch, stream.split("order"))) {
       const progress: Progress = { step, steps: source.batchCount === undefined ? undefined : source.batchCount * epochs, epoch, epochs };
       signal?.throwIfAborted();
@@ -164,7 +167,7 @@ async function runPhase<I extends Init, C extends string>(
       if (performance.now() - breath > 50) {
         await new Promise((resolve) => setImmediate(resolve));
         breath = performance.now();
-        options.progress?.((before + epoch + k / (source.batchCount ?? k + 1)) / whole, `epoch ${before + epoch + 1} of ${whole}`);
+        report(k / (source.batchCount ?? k + 1));
       }
     }
     if (k === 0) throw dataError("train: the source gave no batch; it has no rows");

@@ -12,7 +12,12 @@ const config = z.strictObject({
   kappa: z.number().min(0).max(10).default(0).describe("How strongly the levels follow the covariates; 0 is a randomised experiment."),
   withheld: z.number().min(0).max(0.9).default(0).describe("Share of all cells that no row is in; the baseline and cells of a single lever are always kept."),
   synergy: z.number().min(0).max(100).default(2).describe("Strength of the first and second lever helping each other."),
-  substitution: z.number().min(0).max(0.99).default(0.6).describe("Share of the smaller of the first and third lever's effects that is lost when both are used."),
+  substitution: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0.6)
+    .describe("Share of the smaller of the first and third lever's effects that is lost when both are used."),
   triple: z.number().min(0).max(100).default(1).describe("Strength of the synergy of all three."),
   outcome: z.enum(["continuous", "binary"]).default("continuous").describe("Kind of the outcome; binary is logistic((response - 5) / 2)."),
   sigma: noiseOption(1),

@@ -3,7 +3,7 @@ import type { Rng } from "../../base/rng.ts";
 import { draws, normalNoise, noiseOption, numbered, propensityOption, rowsOption, softplus, twoArm } from "./assemble.ts";
 import { define, type Generator } from "./contract.ts";
 
-// Nie2021, section 4.1. Main effect b, propensity e, effect tau; Y = b(X) + (W - 1/2) tau(X) + sigma eps, eps standard normal.
+// Nie2021, section 4. Main effect b, propensity e, effect tau; Y = b(X) + (W - 1/2) tau(X) + sigma eps, eps standard normal.
 
 const config = z.strictObject({
   n: rowsOption(1000),
@@ -65,7 +65,7 @@ export const nieWager: readonly Generator[] = setups.map((setup) =>
   define({
     id: setup.id,
     summary: setup.summary,
-    source: [{ key: "Nie2021", at: `section 4.1, setup ${setup.id.slice(-1).toUpperCase()}` }],
+    source: [{ key: "Nie2021", at: `section 4, setup ${setup.id.slice(-1).toUpperCase()}` }],
     config,
     simulate({ n, d, sigma, propensity }, rng) {
       const stream = rng.split("x");

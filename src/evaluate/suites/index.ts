@@ -1,4 +1,5 @@
 import { Rng } from "../../base/rng.ts";
+import { attributionSuite } from "./attribution.ts";
 import { hillstrom } from "./hillstrom.ts";
 import { ihdp } from "./ihdp.ts";
 import { metricsSuite } from "./metrics.ts";
@@ -17,4 +18,4 @@ const metrics: Suite = {
 };
 
 /** Every benchmark suite, in the order of the help. */
-export const suites: readonly Suite[] = [metrics, ihdp, hillstrom];
+export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite];

@@ -1,9 +1,11 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { appendFile, mkdir, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 import { dataError } from "../../base/errors.ts";
 
 const entry = z.strictObject({ key: z.string(), values: z.record(z.string(), z.number()) });
+/** How every line begins. */
+const start = '{"key":';
 
 /** Results of long runs by key, kept in a file of JSON lines if one is named, so that a run that was stopped goes on where it was. */
 export interface Ledger {
@@ -19,16 +21,19 @@ export async function openLedger(file: string | undefined): Promise<Ledger> {
       if (cause.code === "ENOENT") return "";
       throw dataError(`${file}: cannot be read (${cause.message})`, cause);
     });
-    const lines = text.split("\n");
-    // A run that was killed may have left half a line at the end; it is computed again.
-    const whole = text.endsWith("\n") ? lines : lines.slice(0, -1);
-    whole.forEach((line, i) => {
+    const foreign = (line: number): Error => dataError(`${file}: line ${line} is no result of a benchmark; name another file to resume from`);
+    const whole = text.slice(0, text.lastIndexOf("\n") + 1);
+    const lines = whole.split("\n");
+    lines.forEach((line, i) => {
       if (line === "") return;
       const read = entry.safeParse(parsed(line));
-      if (!read.success) throw dataError(`${file}: line ${i + 1} is no result of a benchmark; name another file to resume from`);
+      if (!read.success) throw foreign(i + 1);
       known.set(read.data.key, read.data.values);
     });
-    if (text !== "" && !text.endsWith("\n")) await appendFile(file, "\n");
+    // A run that was killed may have left half a line at the end; it is cut off and computed again.
+    const half = text.slice(whole.length);
+    if (!start.startsWith(half.slice(0, start.length))) throw foreign(lines.length);
+    if (half !== "") await truncate(file, Buffer.byteLength(whole));
   }
   return {
     once: async (key, make) => {

@@ -8,7 +8,7 @@ import { holdout } from "../../data/split.ts";
 import type { CellQuery, Citation, FitContext, Fitted, LeversPrediction, Model, Traits } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "../net/inputs.ts";
 import { fromScale, type OutcomeScale, outcomeScale, toScale } from "../net/outcome.ts";
-import { batchOf, type TrainingConfig } from "../net/settings.ts";
+import { batchOf, l2Of, type TrainingConfig } from "../net/settings.ts";
 
 /** What a net of several levers is built for. */
 export interface AboutLevers {
@@ -34,7 +34,7 @@ export interface UnitSurface {
   unit(weights: c.Tensors, x: c.Tensor): c.Tensor;
   readonly width: number;
   /** Responses in units of the outcome: writes rows x cells (or, where `own`, one cell a row) into `into`, adding `share` times the response. */
-  add(unit: c.Numbers, rows: number, cells: Int32Array, own: boolean, scale: OutcomeScale, share: number, into: Float64Array, at: number): void;
+  add(unit: ArrayLike<number>, rows: number, cells: Int32Array, own: boolean, scale: OutcomeScale, share: number, into: Float64Array, at: number): void;
 }
 
 export interface LeverNet {
@@ -166,7 +166,8 @@ function trainMember<C extends TrainingConfig>(
   const epochs = Math.max(1, Math.round(config.steps / perEpoch));
   const first = net.later === undefined ? 0 : Math.min(epochs - 1, Math.round(net.later.share * epochs));
   const seen = ({ levels, cell, y, w }: Readonly<Record<string, c.Tensor>>): SeenLevers => ({ levels, cell, y, w });
-  const groups = net.l2 === undefined ? config.l2 : Object.fromEntries(Object.entries(net.l2).map(([name, multiple]) => [name, multiple * config.l2]));
+  const l2 = l2Of(config, parts?.train.length ?? data.rows);
+  const groups = net.l2 === undefined ? l2 : Object.fromEntries(Object.entries(net.l2).map(([name, multiple]) => [name, multiple * l2]));
   return c.train({
     init,
     source,

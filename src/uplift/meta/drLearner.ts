@@ -53,7 +53,7 @@ const recipe: Recipe<DrLearnerConfig> = {
   },
 };
 
-// Kennedy2023, eq. 2, for arm a against the control: its mean given x is the effect when either mu or e is right.
+// Kennedy2023, alg. 1, for arm a against the control: its mean given x is the effect when either mu or e is right.
 function pseudoOutcome({ y, arm }: Experiment, a: number, mu: readonly Float64Array[], e: readonly Float64Array[]): Float64Array {
   return y.map((outcome, i) => {
     const plugIn = mu[a][i] - mu[0][i];

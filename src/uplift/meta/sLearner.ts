@@ -27,7 +27,8 @@ const recipe: Recipe<SLearnerConfig> = {
     const { x, y, arm, arms, weight } = experiment;
     shop.progress(0, "outcome");
     const chosen = outcomeLearnerFor(config.outcomeLearner, experiment.kind);
-    const encoder = chosen.learner.additive === true ? fitEncoder(x, { weight }) : undefined;
+    const encoder =
+      chosen.learner.additive === true ? fitEncoder(x, { weight, maxLevels: (chosen.config as { readonly maxLevels?: number }).maxLevels }) : undefined;
     const mu = await fitChosen(chosen, withArm(x, arm, arms, encoder), y, weight, { ...shop, rng: shop.rng.split("outcome") });
     return learned(mu, arms, encoder);
   },

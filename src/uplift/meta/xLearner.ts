@@ -73,7 +73,7 @@ const recipe: Recipe<XLearnerConfig> = {
 async function learnArm(config: XLearnerConfig, experiment: Experiment, a: number, mu: readonly FittedLearner[], shop: Workshop): Promise<Arm> {
   const { x, y, arm, weight } = experiment;
   const effect = chosen(config.effectLearner, "regressor");
-  // Kunzel2019, sec. 3: D = Y - mu_0(x) on the treated, D = mu_a(x) - Y on the control. Neither mu has seen the rows it is used on.
+  // Kunzel2019, sec. 3, stage 2: D = Y - mu_0(x) on the treated, D = mu_a(x) - Y on the control. Neither mu has seen the rows it is used on.
   const imputed = async (own: number, other: FittedLearner, sign: 1 | -1, stream: string): Promise<FittedLearner> => {
     const rows = rowsWhere(arm.length, (i) => arm[i] === own);
     const features = takeFeatures(x, rows);
@@ -113,7 +113,7 @@ function learned(treated: readonly Arm[], arms: readonly string[]): Learned {
   };
 }
 
-// Kunzel2019, eq. 9: tau(x) = g(x) tau_0(x) + (1 - g(x)) tau_1(x).
+// Kunzel2019, sec. 3, stage 3: tau(x) = g(x) tau_0(x) + (1 - g(x)) tau_1(x).
 async function mixed({ tau0, tau1, g }: Arm, x: Features): Promise<Float64Array> {
   const [fromControl, fromTreated] = [await tau0.predict(x), await tau1.predict(x)];
   const share = typeof g === "number" ? undefined : await g.predict(x);

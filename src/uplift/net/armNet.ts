@@ -7,7 +7,7 @@ import { holdout } from "../../data/split.ts";
 import type { Citation, FitContext, Fitted, Model, Traits, UpliftPrediction } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "./inputs.ts";
 import { fromScale, outcomeLoss, type OutcomeScale, outcomeScale, toScale } from "./outcome.ts";
-import { batchOf, type TrainingConfig } from "./settings.ts";
+import { batchOf, l2Of, type TrainingConfig } from "./settings.ts";
 
 /** What a net is built for. */
 export interface About {
@@ -32,7 +32,7 @@ export interface ArmNet {
   /** What is minimised: a tensor of shape [], or several by name. */
   loss(weights: c.Tensors, x: c.Tensor, seen: Seen, step: c.Step): c.Tensor | Readonly<Record<string, c.Tensor>>;
   /** Further results of one row each, for `describe`. */
-  also?(weights: c.Tensors, x: c.Tensor): Readonly<Record<string, c.Tensor>>;
+  also?(weights: c.Tensors, x: c.Tensor, step?: c.Step): Readonly<Record<string, c.Tensor>>;
 }
 
 /** Mean loss of the outcome under the arm that was given: what every such net is watched by while it trains. */
@@ -153,7 +153,7 @@ function trainMember<C extends TrainingConfig>(
     init,
     source,
     loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seenOf(batch), step),
-    optimiser: { learningRate: config.learningRate, l2: config.l2 },
+    optimiser: { learningRate: config.learningRate, l2: l2Of(config, parts?.train.length ?? data.rows) },
     phases: { epochs: Math.max(1, Math.round(config.steps / perEpoch)) },
     validation: parts && {
       columns: taken(parts.test),
@@ -206,13 +206,14 @@ function fittedArmNet<C extends TrainingConfig>(
   const { init, net, inputOf } = assemble(model, config, learned);
   const apply: c.Net<c.Init, string, string>["apply"] = (weights, batch, step) => {
     const x = inputOf(weights as c.Tensors, batch);
-    return { mu: net.outcomes(weights.net as c.Tensors, x, step), ...net.also?.(weights.net as c.Tensors, x) };
+    return { mu: net.outcomes(weights.net as c.Tensors, x, step), ...net.also?.(weights.net as c.Tensors, x, step) };
   };
   let preparing: Promise<void> | undefined;
   let ready: c.Forward<string, string>[] = [];
   const prepare = async (): Promise<void> => {
     const chosen = engine ?? (await c.chooseEngine(config.engine));
-    for (const weights of members) ready.push(await c.forward({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows }));
+    for (const weights of members)
+      ready.push(await c.forward({ init, weights, columns: inputs.spec, apply }, { engine: chosen, threads, batch: predictionRows }));
   };
   const compute = async (x: Features): Promise<Computed> => {
     preparing ??= prepare();

@@ -22,7 +22,7 @@ const config: z.ZodType<DragonnetConfig> = z.strictObject({
   ...trainingConfig,
 });
 
-// Propensities are drawn in from 0 and 1 by this much, so that their inverses stay finite; the report counts nothing, since none is cut off.
+// All propensities are drawn in from 0 and 1 by this much, so that their inverses stay finite.
 const margin = 0.001;
 
 /** Probability of each arm, [rows, arms], strictly inside (0, 1). */
@@ -39,7 +39,8 @@ function contrasts(g: c.Tensor, arm: c.Tensor, arms: number): c.Tensor {
   return c.sub(c.slice(inverse, 1, 1, arms), c.slice(inverse, 1, 0, 1));
 }
 
-function build(
+/** The net of a config. */
+export function dragonNet(
   { representation, heads, dropout, propensityWeight, targetedWeight }: DragonnetConfig,
   { inputs, arms, link }: { inputs: number; arms: number; link: OutcomeScale["link"] },
 ): ArmNet {
@@ -63,13 +64,13 @@ function build(
       }
       return losses;
     },
-    also: (weights, x) => ({ propensity: propensities(propensity.apply(weights.propensity as c.Tensors, represent(weights, x)), arms) }),
+    also: (weights, x, step) => ({ propensity: propensities(propensity.apply(weights.propensity as c.Tensors, represent(weights, x, step)), arms) }),
   };
 }
 
 /** Average effect of each treated arm after the correction that targeted regularisation learned (Shi2019, sec. 2.2), and the range of the propensities. */
 function describe(
-  { targetedWeight }: DragonnetConfig,
+  { targetedWeight, members }: DragonnetConfig,
   scale: OutcomeScale,
   weights: c.Weights,
   outcomes: readonly Float64Array[],
@@ -82,8 +83,8 @@ function describe(
   let [least, most] = [1, 0];
   for (const value of g) [least, most] = [Math.min(least, value), Math.max(most, value)];
   const report: Record<string, Json> = { propensityRange: [least, most] };
-  // On the scale of log-odds the correction is not additive in the outcome.
-  if (targetedWeight === 0 || scale.link === "logit") return report;
+  // On the scale of log-odds the correction is not additive in the outcome, and several members have a correction each.
+  if (targetedWeight === 0 || scale.link === "logit" || members > 1) return report;
   const targeted = Array.from(epsilon, (e, k) => {
     let total = 0;
     for (let i = 0; i < n; i++) total += outcomes[k + 1][i] - outcomes[0][i] + scale.deviation * e * (1 / g[i * arms + k + 1] + 1 / g[i * arms]);
@@ -105,6 +106,6 @@ export const dragonnet: Model<"dragonnet", "uplift", z.ZodType<DragonnetConfig>>
   ],
   config,
   quick: { steps: 400, learningRate: 0.01, representation: [16], heads: [8], batch: 64 },
-  build,
+  build: dragonNet,
   describe,
 });

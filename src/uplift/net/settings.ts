@@ -6,7 +6,7 @@ export interface TrainingConfig {
   readonly steps: number;
   readonly batch: number | "auto";
   readonly learningRate: number;
-  readonly l2: number;
+  readonly l2: number | "auto";
   readonly dropout: number;
   readonly heldOut: number;
   readonly patience: number;
@@ -22,10 +22,13 @@ export const trainingConfig: { readonly [K in keyof TrainingConfig]: z.ZodType<T
     .default("auto")
     .describe("Most rows in a step; auto is a fiftieth of the rows, between 64 and 1024."),
   learningRate: z.number().positive().max(1).default(0.001).describe("Learning rate of Adam."),
-  l2: z.number().min(0).max(10).default(0.0001).describe("Weight of the squared weights in the loss (matrices, not biases)."),
+  l2: z
+    .union([z.literal("auto"), z.number().min(0).max(10)])
+    .default("auto")
+    .describe("Weight of the squared weights in the loss (matrices, not biases); auto is 5 divided by the number of rows, as a prior that more rows outweigh."),
   dropout: z.number().min(0).max(0.9).default(0).describe("Share of hidden units left out in each step."),
   heldOut: z.number().min(0).max(0.9).default(0.2).describe("Share of the rows held out to stop early; 0 trains on all rows for all steps."),
-  patience: z.int().min(1).max(10_000_000).default(500).describe("Steps without a better loss on the held-out rows after which training stops."),
+  patience: z.int().min(1).max(10_000_000).default(1000).describe("Steps without a better loss on the held-out rows after which training stops."),
   members: z.int().min(1).max(100).default(1).describe("Nets trained from different starts and averaged."),
   engine: z.enum(engineChoices).default("auto").describe("What computes the net; auto takes LIFTWISE_ENGINE, else the first that loads."),
 };
@@ -33,6 +36,11 @@ export const trainingConfig: { readonly [K in keyof TrainingConfig]: z.ZodType<T
 /** Widths of dense layers, as a config field. */
 export function widths(what: string, ...standard: number[]): z.ZodType<readonly number[], readonly number[] | undefined> {
   return z.array(z.int().min(1).max(8192)).max(12).default(standard).describe(`Widths of ${what}, one after the other.`);
+}
+
+/** Weight of the squared weights, given the rows trained on. */
+export function l2Of({ l2 }: TrainingConfig, rows: number): number {
+  return l2 === "auto" ? Math.min(1, 5 / rows) : l2;
 }
 
 /** Rows in a step. */

@@ -14,7 +14,7 @@ export interface TarnetConfig extends TrainingConfig {
 const config: z.ZodType<TarnetConfig> = z.strictObject({
   representation: widths("the layers all arms share", 200, 200, 200),
   heads: widths("the hidden layers of each arm's own head", 100, 100, 100),
-  balanceArms: z.boolean().default(true).describe("Gives every arm the same say in the loss, whatever its share of the rows."),
+  balanceArms: z.boolean().default(false).describe("Gives every arm the same say in the loss, whatever its share of the rows, as in the paper."),
   ...trainingConfig,
 });
 
@@ -22,7 +22,13 @@ const config: z.ZodType<TarnetConfig> = z.strictObject({
 export const tarnet: Model<"tarnet", "uplift", z.ZodType<TarnetConfig>> = armNetModel({
   id: "tarnet",
   summary: "A neural net with a representation all arms share and a head for the outcome under each.",
-  source: [{ key: "Shalit2017", at: "sec. 5", departure: "any number of arms, outcomes standardised, early stopping on held-out factual loss" }],
+  source: [
+    {
+      key: "Shalit2017",
+      at: "sec. 5",
+      departure: "any number of arms; outcomes standardised; early stopping on the held-out factual loss; rows weighed alike unless balanceArms is set",
+    },
+  ],
   config,
   quick: { steps: 400, learningRate: 0.01, representation: [16], heads: [8], batch: 64 },
   rowWeights: ({ balanceArms }, arm, arms, weight) => (balanceArms ? balancedWeights(arm, arms, weight) : undefined),

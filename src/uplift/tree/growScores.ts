@@ -95,7 +95,7 @@ function split(growth: Growth, node: Node): [Node, Node] | undefined {
 
 /** Pseudo-outcomes of the node's rows as whole numbers, plane after plane; false where the node has nothing to tell them apart. */
 function writeRecords(growth: Growth, { begin, end }: Node): boolean {
-  const { job, scores, planes, settings } = growth;
+  const { job, scores, planes } = growth;
   if (!scores.prepare(job.rows, begin, end)) return false;
   const n = end - begin;
   const at = job.gatheredAt >> 2;

@@ -12,14 +12,16 @@ export interface ForestLayout {
   /** One record a row, and its arm. */
   readonly records: number;
   readonly arm: number;
-  /** Columns of 64-bit numbers a row, as many as the family of trees wants. */
+  /** Columns of 64-bit numbers, as many as the family of trees wants; the first is the weight. */
   readonly numbers: readonly number[];
   /** Unit of each row that is sampled as one (a cluster), -1: every row its own. */
   readonly unit: number;
   readonly cells: Int32Array;
   readonly cellBytes: number;
   readonly threads: number;
-  /** By thread: rows, room to part them, gathered records, histograms. */
+  /** Records a row of the node has gathered at once; 0: they are gathered block by block from `records`. */
+  readonly planes: number;
+  /** By thread: a set of codes, rows, room to part them, gathered records, histograms. */
   readonly workspaces: number;
   readonly workspaceBytes: number;
   readonly histograms: number;
@@ -40,18 +42,18 @@ export function planForest(
     readonly clustered: boolean;
     readonly threads: number;
     readonly histograms: number;
-    readonly records: boolean;
+    readonly planes: number;
   },
 ): ForestLayout {
   const n = table.rows;
-  const { arms, threads, histograms } = settings;
+  const { arms, threads, histograms, planes } = settings;
   const cells = new Int32Array(table.columns.length);
   let cellBytes = 0;
   for (let j = 0; j < cells.length; j++) {
     cells[j] = cellBytes;
     cellBytes += 16 * arms * table.columns[j].bins;
   }
-  const workspaceBytes = setBytes + 3 * room(4 * n) + room(16 * Math.max(blockRows, settings.records ? 0 : n)) + histograms * room(cellBytes);
+  const workspaceBytes = setBytes + 3 * room(4 * n) + gatheredBytes(planes, n) + histograms * room(cellBytes);
   return {
     table,
     arms,
@@ -59,14 +61,17 @@ export function planForest(
     cellBytes,
     threads,
     histograms,
+    planes,
     workspaceBytes,
-    records: settings.records ? reserve(plan, 8 * n) : -1,
+    records: planes === 0 ? reserve(plan, 8 * n) : -1,
     arm: reserve(plan, n),
     numbers: Array.from({ length: settings.numbers }, () => reserve(plan, 8 * n)),
     unit: settings.clustered ? reserve(plan, 4 * n) : -1,
     workspaces: reserve(plan, workspaceBytes * threads),
   };
 }
+
+const gatheredBytes = (planes: number, rows: number): number => room(planes === 0 ? 16 * blockRows : 8 * planes * rows);
 
 const room = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
@@ -87,6 +92,8 @@ export interface ForestJob {
   readonly gatheredAt: number;
   readonly histogramsAt: number;
   readonly histogramBytes: number;
+  /** Whether a row has no weight. */
+  readonly isEmpty: (row: number) => boolean;
   /** Rows the tree is grown on, and rows it is estimated on. */
   readonly rows: Int32Array;
   readonly estimation: Int32Array;
@@ -100,21 +107,23 @@ export function openForest(memory: WasmMemory, layout: ForestLayout, slot: numbe
   const partedAt = rowsAt + room(4 * n);
   const estimationAt = partedAt + room(4 * n);
   const gatheredAt = estimationAt + room(4 * n);
-  const gatheredBytes = room(16 * Math.max(blockRows, layout.records < 0 ? n : 0));
+  const records = new Int32Array(buffer, Math.max(0, layout.records), layout.records < 0 ? 0 : 2 * n);
+  const numbers = layout.numbers.map((at) => new Float64Array(buffer, at, n));
   return {
     layout,
     kernels: kernelsOn(memory, module),
     words: new Int32Array(buffer),
     codes: layout.table.columns.map(({ wide, codes }) => (wide ? new Uint16Array(buffer, codes, n) : new Uint8Array(buffer, codes, n))),
-    records: new Int32Array(buffer, Math.max(0, layout.records), layout.records < 0 ? 0 : 2 * n),
+    records,
+    isEmpty: layout.records < 0 ? (row) => numbers[0][row] === 0 : (row) => records[2 * row + 1] === 0,
     arm: new Uint8Array(buffer, layout.arm, n),
-    numbers: layout.numbers.map((at) => new Float64Array(buffer, at, n)),
+    numbers,
     unit: layout.unit < 0 ? undefined : new Int32Array(buffer, layout.unit, n),
     setAt,
     rowsAt,
     partedAt,
     gatheredAt,
-    histogramsAt: gatheredAt + gatheredBytes,
+    histogramsAt: gatheredAt + gatheredBytes(layout.planes, n),
     histogramBytes: room(layout.cellBytes),
     rows: new Int32Array(buffer, rowsAt, n),
     estimation: new Int32Array(buffer, estimationAt, n),

@@ -23,8 +23,7 @@ import {
 } from "./codeForest.ts";
 import { effectRule } from "./constraint.ts";
 import { type CriterionName, criterionFor, criterionNames } from "./criterion.ts";
-import { type ForestPlan, forestSeed, growForest } from "./forest.ts";
-import type { ArmTree } from "./growArms.ts";
+import { type ForestPlan, forestSeed, type GrownTree, openCrew } from "./forest.ts";
 import { openForest, planForest } from "./layout.ts";
 
 export interface UpliftForestConfig {
@@ -134,7 +133,7 @@ async function learn(settings: UpliftForestConfig, data: Dataset, context: FitCo
     clustered: group !== undefined,
     threads: Math.max(1, workers),
     histograms,
-    records: true,
+    planes: 0,
   });
   const memory = openMemory(plan);
   try {
@@ -143,40 +142,48 @@ async function learn(settings: UpliftForestConfig, data: Dataset, context: FitCo
     const units = writeRecords(job.records, experiment);
     job.arm.set(experiment.arm);
     if (group !== undefined) job.unit?.set(group);
-    const forest: ForestPlan = {
+    const forestPlan: ForestPlan = {
       layout,
       seed: forestSeed(context.rng.split("forest")),
-      sampling: { share: settings.rowSample, honest: settings.honest },
-      settings: {
-        criterion,
-        normalise: settings.normalise,
-        shrinkage: settings.shrinkage,
-        minRows: settings.minRows,
-        minArmRows: settings.minArmRows,
-        minGain: settings.minGain,
-        maxDepth: settings.maxDepth,
-        columns: Math.max(1, Math.round(settings.columnSample * x.columns.length)),
-        effects,
-        unitY: units.g,
-        unitW: units.h,
-        countShift: units.countShift,
+      sampling: { share: settings.rowSample, honest: settings.honest, bag: 1 },
+      family: {
+        kind: "arms",
+        settings: {
+          criterion,
+          normalise: settings.normalise,
+          shrinkage: settings.shrinkage,
+          minRows: settings.minRows,
+          minArmRows: settings.minArmRows,
+          minGain: settings.minGain,
+          maxDepth: settings.maxDepth,
+          columns: Math.max(1, Math.round(settings.columnSample * x.columns.length)),
+          effects,
+          unitY: units.g,
+          unitW: units.h,
+          countShift: units.countShift,
+        },
       },
     };
-    const trees = await growForest(memory, forest, settings.trees, { workers, signal: context.signal, progress: (share) => context.progress(share, "trees") });
-    return assembled(trees, table.columns, arms, criterion);
+    const crew = await openCrew(memory, workers, context.signal);
+    try {
+      const trees = await crew.grow(forestPlan, settings.trees, (share) => context.progress(share, "trees"));
+      return assembled(trees, table.columns, arms, criterion);
+    } finally {
+      await crew.close();
+    }
   } finally {
     closeMemory(memory);
   }
 }
 
-function assembled(trees: readonly ArmTree[], columns: readonly BinnedColumn[], arms: readonly string[], criterion: CriterionName): LearnedForest {
+function assembled(trees: readonly GrownTree[], columns: readonly BinnedColumn[], arms: readonly string[], criterion: CriterionName): LearnedForest {
   const forest = joinTrees(trees, columns, arms.length);
   const rows = new Float64Array(forest.values.length);
   const gains = new Float64Array(columns.length);
   let at = 0;
   for (const tree of trees) {
-    rows.set(tree.rows, at);
-    at += tree.rows.length;
+    rows.set(tree.rows ?? [], at);
+    at += tree.values.length;
     for (let j = 0; j < gains.length; j++) gains[j] += tree.gains[j];
   }
   return { forest, columns: columns.map((column) => ({ ...column, codes: 0 })), arms, rows, gains, criterion };

@@ -4,7 +4,7 @@ import { betaCdf, betaQuantile, betaSf } from "../../../src/base/stats/beta.ts";
 import { chi2Cdf, chi2Quantile, chi2Sf } from "../../../src/base/stats/chi2.ts";
 import { fisherCdf, fisherSf } from "../../../src/base/stats/fisher.ts";
 import { gammaP, gammaQ, lgamma } from "../../../src/base/stats/gamma.ts";
-import { kolmogorovSf } from "../../../src/base/stats/kolmogorov.ts";
+import { kolmogorovSf, kolmogorovTest } from "../../../src/base/stats/kolmogorov.ts";
 import { noncentralTCdf } from "../../../src/base/stats/noncentralT.ts";
 import { normalCdf, normalLogCdf, normalPdf, normalQuantile, normalSf, normalTwoSided } from "../../../src/base/stats/normal.ts";
 import { studentCdf, studentPdf, studentQuantile, studentSf, studentTwoSided } from "../../../src/base/stats/student.ts";
@@ -129,6 +129,14 @@ describe("quantiles of beta and chi-squared undo their distribution functions", 
     expect(chi2Sf(-1, 3)).toBe(1);
     expect(betaQuantile(1.2, 2, 3)).toBeNaN();
   });
+});
+
+test("kolmogorov: the statistic is the largest distance, on either side of a step", () => {
+  const { statistic, pValue } = kolmogorovTest([0.9, 0.1, 0.5], (x) => x);
+  expect(statistic).toBeCloseTo(1 / 3 - 0.1, 15);
+  expect(pValue).toBeGreaterThan(0.9);
+  expect(kolmogorovTest([0.9, 0.91, 0.92, 0.93, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99], (x) => x).pValue).toBeLessThan(1e-5);
+  expect(kolmogorovTest([], (x) => x).pValue).toBeNaN();
 });
 
 test("relations: a chi-squared of one df is a squared z, an F of one df a squared t", () => {

@@ -1,0 +1,212 @@
+import { parse } from "../../base/parse.ts";
+import { Dataset, numberColumn } from "../../data/dataset.ts";
+import { clicksDataset } from "../../data/mac/dataset.ts";
+import { simulateClicks } from "../../data/mac/simulate.ts";
+import { metricById } from "../../metrics/index.ts";
+import type { Model } from "../../model/contract.ts";
+import { fit } from "../../model/fit.ts";
+import { liftwiseVersion } from "../../model/version.ts";
+import { openLedger } from "./ledger.ts";
+import { overReplications, type Suite, type SuiteOptions, type SuiteRow, type SuiteValue } from "./suite.ts";
+
+type ConversionModel = Model<string, "attribution">;
+type Values = Readonly<Record<string, number>>;
+
+const mains = ["last", "first", "linear", "mta"] as const;
+/** Models run under every main mechanism; the others under `last`. */
+const everywhere = ["cvr-base", "natal", "moae"];
+const full = { train: 1_000_000, test: 400_000, ads: 30_000 };
+const small = { train: 24_000, test: 12_000, ads: 2000 };
+
+/** Lengths of conversion paths by which GAUC is broken down: clicks of the journey up to the purchase. */
+const paths = [
+  { name: "1", from: 1, to: 1 },
+  { name: "2-3", from: 2, to: 3 },
+  { name: "4-6", from: 4, to: 6 },
+  { name: "7+", from: 7, to: Number.POSITIVE_INFINITY },
+] as const;
+/** Parts of the users from which the standard error of a difference between models is taken. */
+const blocks = 20;
+
+/** One training. */
+interface Run {
+  readonly model: ConversionModel;
+  /** What it is called in the table: the main mechanism, and auxiliary ones where they are not all. */
+  readonly name: string;
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Conversion models on simulated clicks (MAC2026, sec. 6): a million to learn from, in one pass, and 400 000 of other users to judge by; two
+ * seeds. Metrics: gauc over users and auc of the main head, gauc by length of the conversion path, predicted over observed conversions, and
+ * `gauc-gain`, the difference to cvr-base under the same mechanism, whose error is a jackknife over 20 blocks of users. Under `first`, moae is
+ * run with single auxiliary mechanisms too, to show which of them help and which harm.
+ */
+export const attributionSuite: Suite = {
+  id: "attribution",
+  summary: "GAUC of conversion models under four attribution mechanisms on simulated clicks, by path length.",
+  run: async (options) => {
+    const ledger = await openLedger(options.resume);
+    const size = options.quick ? small : full;
+    const seeds = options.seeds ?? (options.quick ? 1 : 2);
+    const runs = runsOf(options.models, options.quick);
+    const done = new Map<string, Values>();
+    for (let k = 1; k <= seeds; k++) {
+      let made: { readonly train: Dataset; readonly test: Dataset } | undefined;
+      for (const [r, run] of runs.entries()) {
+        options.signal.throwIfAborted();
+        const at = (k - 1 + r / runs.length) / seeds;
+        options.progress(at, `seed ${k} of ${seeds}, ${run.model.id} under ${run.name}`);
+        const config = parse(run.model.config, run.config, run.model.id);
+        const key = JSON.stringify(["attribution", k, liftwiseVersion(), run.model.id, config, options.seed, size]);
+        const values = await ledger.once(key, () => {
+          made ??= clicks(size, options.seed * 1000 + k);
+          return scored(run, made, options);
+        });
+        done.set(`${run.model.id}/${run.name}/${k}`, values);
+      }
+    }
+    const values = runs.flatMap((run) => valuesOf(run, seeds, done));
+    return { rows: runs.flatMap((run) => rowsOf(run, values, seeds, done)), values };
+  },
+};
+
+function runsOf(models: readonly Model[], quick: boolean): Run[] {
+  const known = models.filter((model): model is ConversionModel => model.task === "attribution");
+  const plain = known.flatMap((model) =>
+    mains
+      .filter((main) => main === "last" || (!quick && everywhere.includes(model.id)))
+      .map((main): Run => ({ model, name: main, config: { main, ...(quick ? { batch: 512 } : {}) } })),
+  );
+  const single = known
+    .filter(({ id }) => id === "moae" && !quick)
+    .flatMap((model) =>
+      ["last", "linear", "mta"].map((one): Run => ({ model, name: `first, beside it ${one}`, config: { main: "first", auxiliaries: [one] } })),
+    );
+  return [...plain, ...single];
+}
+
+function clicks(size: typeof full, seed: number): { readonly train: Dataset; readonly test: Dataset } {
+  const all = simulateClicks({ clicks: size.train + size.test, ads: size.ads, seed });
+  // Between two users: what is learned of one must not be asked about the same one.
+  let cut = size.train;
+  while (all.user[cut] === all.user[cut - 1]) cut++;
+  return { train: clicksDataset(all, 0, cut, "simulated clicks"), test: clicksDataset(all, cut, all.rows, "simulated clicks, other users") };
+}
+
+async function scored(
+  { model, config }: Run,
+  { train, test }: { readonly train: Dataset; readonly test: Dataset },
+  { seed, threads, signal }: SuiteOptions,
+): Promise<Values> {
+  const started = performance.now();
+  const fitted = await fit(model, train, { seed, threads, signal, config });
+  try {
+    const seconds = (performance.now() - started) / 1000;
+    const { main, probability } = await fitted.predict(test);
+    return { ...judged(probability[0], test, main), seconds };
+  } finally {
+    fitted.dispose();
+  }
+}
+
+/** Everything that is kept of one training, from its main head's probabilities. */
+function judged(p: Float64Array, test: Dataset, main: string): Values {
+  const y = test.number(main).map((credit) => (credit > 0 ? 1 : 0));
+  const user = test.number("user_id");
+  const linear = test.number("linear");
+  const data = new Dataset([numberColumn("y", y), test.column("user_id")], { features: [], outcomes: ["y"], group: "user_id" }, test.name);
+  const whole = data.withColumns([{ kind: "category", name: "user_id", ...codesOf(user) }]);
+  const score = (id: string, rows?: Int32Array): number => {
+    const part = rows === undefined ? whole : whole.take(rows);
+    return metricById(id).score(rows === undefined ? p : Float64Array.from(rows, (i) => p[i]), part).value;
+  };
+  const rowsWhere = (keep: (i: number) => boolean): Int32Array => Int32Array.from(y.keys()).filter(keep);
+  const values: Record<string, number> = {
+    gauc: score("gauc"),
+    auc: score("auc"),
+    "predicted-over-observed": p.reduce((sum, v) => sum + v, 0) / y.reduce((sum, v) => sum + v, 0),
+  };
+  // The credit of a click under linear attribution is one over the length of its path; clicks that were given none stand against each length.
+  for (const { name, from, to } of paths)
+    values[`gauc, paths of ${name}`] = score(
+      "gauc",
+      rowsWhere((i) => y[i] === 0 || (1 / linear[i] > from - 0.5 && 1 / linear[i] < to + 0.5)),
+    );
+  for (let b = 0; b < blocks; b++) {
+    const rows = rowsWhere((i) => user[i] % blocks === b);
+    const size = validRows(rows, y, user);
+    if (size > 0) Object.assign(values, { [`block ${b}`]: score("gauc", rows), [`block ${b} rows`]: size });
+  }
+  return values;
+}
+
+function codesOf(user: Float64Array): { readonly codes: Int32Array; readonly levels: readonly string[] } {
+  const code = new Map<number, number>();
+  const codes = Int32Array.from(user, (u) => {
+    const known = code.get(u) ?? code.size;
+    code.set(u, known);
+    return known;
+  });
+  return { codes, levels: Array.from(code.keys(), String) };
+}
+
+/** Rows of users with both classes: what a block counts by. */
+function validRows(rows: Int32Array, y: Float64Array, user: Float64Array): number {
+  const seen = new Map<number, [number, number]>();
+  for (const i of rows) {
+    const counts = seen.get(user[i]) ?? [0, 0];
+    counts[y[i]]++;
+    seen.set(user[i], counts);
+  }
+  let total = 0;
+  for (const [no, yes] of seen.values()) if (no > 0 && yes > 0) total += no + yes;
+  return total;
+}
+
+const kept = ["gauc", "auc", "predicted-over-observed", ...paths.map(({ name }) => `gauc, paths of ${name}`), "seconds"];
+
+function valuesOf({ model, name }: Run, seeds: number, done: ReadonlyMap<string, Values>): SuiteValue[] {
+  return Array.from({ length: seeds }, (_, k) => k + 1).flatMap((k) => {
+    const values = done.get(`${model.id}/${name}/${k}`) as Values;
+    return kept.map((metric) => ({ model: model.id, case: name, metric, replication: k, value: values[metric] }));
+  });
+}
+
+function rowsOf(run: Run, values: readonly SuiteValue[], seeds: number, done: ReadonlyMap<string, Values>): SuiteRow[] {
+  const { model, name } = run;
+  const rows: SuiteRow[] = kept.map((metric) => {
+    const list = values.filter((v) => v.model === model.id && v.case === name && v.metric === metric).map(({ value }) => value);
+    return { model: model.id, case: name, metric, ...overReplications(list) };
+  });
+  const main = name.split(",")[0];
+  const gains = Array.from({ length: seeds }, (_, k) => gain(done.get(`${model.id}/${name}/${k + 1}`), done.get(`cvr-base/${main}/${k + 1}`)));
+  if (model.id === "cvr-base" || gains.some((one) => one === undefined)) return rows;
+  const list = gains as { readonly value: number; readonly se: number }[];
+  const mean = list.reduce((sum, { value }) => sum + value, 0) / seeds;
+  rows.push({ model: model.id, case: name, metric: "gauc-gain", mean, se: Math.sqrt(list.reduce((sum, { se }) => sum + se * se, 0)) / seeds, n: seeds });
+  for (const { name: path } of paths) {
+    const metric = `gauc, paths of ${path}`;
+    const differences = Array.from(
+      { length: seeds },
+      (_, k) => (done.get(`${model.id}/${name}/${k + 1}`) as Values)[metric] - (done.get(`cvr-base/${main}/${k + 1}`) as Values)[metric],
+    );
+    rows.push({ model: model.id, case: name, metric: `gauc-gain, paths of ${path}`, ...overReplications(differences) });
+  }
+  return rows;
+}
+
+/** Difference in GAUC and its standard error, leaving out one block of users at a time. */
+function gain(model: Values | undefined, base: Values | undefined): { readonly value: number; readonly se: number } | undefined {
+  if (model === undefined || base === undefined) return undefined;
+  const parts = Array.from({ length: blocks }, (_, b) => ({
+    rows: model[`block ${b} rows`] ?? 0,
+    difference: (model[`block ${b}`] ?? 0) - (base[`block ${b}`] ?? 0),
+  }));
+  const total = parts.reduce((sum, { rows }) => sum + rows, 0);
+  const whole = parts.reduce((sum, { rows, difference }) => sum + rows * difference, 0);
+  const without = parts.map(({ rows, difference }) => (whole - rows * difference) / (total - rows));
+  const mean = without.reduce((sum, v) => sum + v, 0) / blocks;
+  const variance = without.reduce((sum, v) => sum + (v - mean) ** 2, 0) * ((blocks - 1) / blocks);
+  return { value: model.gauc - base.gauc, se: Math.sqrt(variance) };
+}
