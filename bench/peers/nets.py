@@ -35,11 +35,8 @@ def net_b(batch):
     def loss():
         x = table(codes).reshape(batch, 256)
         made = torch.stack([torch.relu(e(x)) for e in experts], 1)
-        total = 0
-        for k in range(4):
-            mixed = (torch.softmax(gates[k](x), -1).unsqueeze(1) @ made).squeeze(1)
-            total = total + nn.functional.binary_cross_entropy_with_logits(towers[k](mixed).squeeze(1), labels[:, k])
-        return total
+        mixed = torch.stack([torch.softmax(gate(x), -1) for gate in gates], 1) @ made
+        return sum(nn.functional.binary_cross_entropy_with_logits(towers[k](mixed[:, k]).squeeze(1), labels[:, k]) for k in range(4))
 
     dense = [*experts.parameters(), *gates.parameters(), *towers.parameters()]
     return loss, [torch.optim.Adam(dense, lr=1e-3, fused=True), torch.optim.SparseAdam(table.parameters(), lr=1e-3)]

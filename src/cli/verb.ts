@@ -78,6 +78,7 @@ export const verbs: readonly Entry[] = [
   { name: "predict", summary: "predict effects with a saved model", load: async () => (await import("./predict.ts")).predictVerb },
   { name: "evaluate", summary: "score a column of predictions, with intervals", load: async () => (await import("./evaluate.ts")).evaluateVerb },
   { name: "compare", summary: "fit several models on the same split, compare and report", load: async () => (await import("./compare.ts")).compareVerb },
+  { name: "attribute", summary: "credit of channels under every attribution mechanism, side by side", load: async () => (await import("./attribute.ts")).attributeVerb },
   { name: "report", summary: "write the HTML report of a comparison again", load: async () => (await import("./report.ts")).reportVerb },
   { name: "allocate", summary: "who gets what within a budget", load: async () => (await import("./allocate.ts")).allocateVerb },
   { name: "models", summary: "list the models, or the options of one", load: async () => (await import("./models.ts")).modelsVerb },

@@ -1,4 +1,4 @@
-import { expand, matmul, softmax, squeeze, stack } from "../ops/index.ts";
+import { expand, matmul, softmax, squeeze, stack, take } from "../ops/index.ts";
 import type { Tensor } from "../tensor.ts";
 import type { Step } from "../train/step.ts";
 import type { Init, Layer, Tensors } from "../weights.ts";
@@ -15,6 +15,12 @@ export function gate(inputs: number, choices: number, options: { readonly bias?:
 /** Sum of experts [rows, d] in these shares [rows, experts]: [rows, d]. */
 export function mixture(experts: readonly Tensor[], shares: Tensor): Tensor {
   return squeeze(matmul(expand(shares, 1), stack(experts, 1)), 1);
+}
+
+/** The same experts mixed in several ways in one product: shares [rows, experts] each. */
+export function mixtures(experts: readonly Tensor[], shares: readonly Tensor[]): Tensor[] {
+  const mixed = matmul(stack(shares, 1), stack(experts, 1));
+  return shares.map((_, i) => take(mixed, 1, i));
 }
 
 /** Several layers under the names 0, 1, ... */
@@ -45,7 +51,10 @@ export function mmoe(options: ExpertsOptions & { readonly experts: number }): La
     apply: (weights, x, step) => {
       const w = weights as { experts: Tensors; gates: Tensors };
       const made = experts.apply(w.experts, x, step);
-      return gates.map((one, i) => mixture(made, one.apply(w.gates[i] as Tensors, x)));
+      return mixtures(
+        made,
+        gates.map((one, i) => one.apply(w.gates[i] as Tensors, x)),
+      );
     },
   };
 }

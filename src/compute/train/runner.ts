@@ -4,7 +4,7 @@ import type { Optimiser, Progress } from "./optimiser.ts";
 import type { Batch } from "./source.ts";
 import { type TrainingState, vector } from "./state.ts";
 import { columnPrefix, denseName, type Layout, lossName, momentName, nextName, type NoiseInput, type StepPlan, tableName } from "./step.ts";
-import { putTable, RowIndex, takeTable } from "./tables.ts";
+import { putTable, RowIndex, Scratch, takeTable } from "./tables.ts";
 
 /** A plan compiled, and the bookkeeping around its lazy tables. */
 export interface Runner {
@@ -15,35 +15,7 @@ export interface Runner {
 
 export async function runner(engine: Engine, plan: StepPlan, layout: Layout, options: CompileOptions, rule: Optimiser | undefined): Promise<Runner> {
   const program: Program = await engine.compile(plan.graph, options);
-  const indices = new Map(layout.tables.map(({ name, rows }) => [name, new RowIndex(name, rows)]));
-  const updated = (name: string): boolean => plan.graph.outputs[nextName(name)] !== undefined;
-
-  const bringIn = (state: TrainingState, feeds: Record<string, Value>): void => {
-    for (const { name, weight, width } of layout.tables) {
-      const index = indices.get(name) as RowIndex;
-      for (const column of plan.lookups.get(name) ?? []) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column], column);
-      const taken = index.rows();
-      const shape = [taken.length, ...weight.shape.slice(1)];
-      const table = state.tables.get(name);
-      if (table === undefined) continue;
-      feeds[tableName(name)] = { data: takeTable(table.w, width, taken), shape };
-      if (updated(tableName(name)))
-        table.moments.forEach((moment, k) => {
-          feeds[momentName(tableName(name), k)] = { data: takeTable(moment, width, taken), shape };
-        });
-    }
-  };
-
-  const takeBack = (state: TrainingState, results: Readonly<Record<string, Value>>): void => {
-    for (const { name, width } of layout.tables) {
-      const index = indices.get(name) as RowIndex;
-      const table = state.tables.get(name);
-      if (table !== undefined && updated(tableName(name))) {
-        putTable(table.w, width, index.rows(), results[nextName(tableName(name))].data);
-        for (const [k, moment] of table.moments.entries()) putTable(moment, width, index.rows(), results[nextName(momentName(tableName(name), k))].data);
-      }
-    }
-  };
+  const ports = layout.tables.map((table) => tablePort(plan, table));
 
   return {
     run: async (state, batch, progress, learningRate, rng) => {
@@ -64,18 +36,52 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
         into[nextName(denseName)] = state.spare.w;
       }
       try {
-        bringIn(state, feeds);
+        for (const port of ports) port.bringIn(state, feeds, into);
         const results = await program.run(feeds, into);
-        if (rule !== undefined) {
-          takeBack(state, results);
-          if (updated(denseName)) [state.dense, state.spare] = [state.spare, state.dense];
-        }
+        for (const port of ports) port.takeBack(state, results);
+        if (plan.graph.outputs[nextName(denseName)] !== undefined) [state.dense, state.spare] = [state.spare, state.dense];
         return Object.fromEntries([...plan.lossNames, "total"].map((name) => [name, results[lossName(name)].data[0]]));
       } finally {
-        for (const index of indices.values()) index.clear();
+        for (const port of ports) port.clear();
       }
     },
     dispose: () => program.dispose(),
+  };
+}
+
+/** Brings the rows of a lazy table that a batch names into a step, and their new values back. */
+interface TablePort {
+  bringIn(state: TrainingState, feeds: Record<string, Value>, into: Record<string, Float32Array | Float64Array>): void;
+  takeBack(state: TrainingState, results: Readonly<Record<string, Value>>): void;
+  clear(): void;
+}
+
+function tablePort(plan: StepPlan, { name, weight, rows, width }: Layout["tables"][number]): TablePort {
+  const index = new RowIndex(name, rows);
+  const updated = plan.graph.outputs[nextName(tableName(name))] !== undefined;
+  // The table itself, then its moments.
+  const nameOf = (k: number): string => (k === 0 ? tableName(name) : momentName(tableName(name), k - 1));
+  const arraysOf = (state: TrainingState): readonly (Float32Array | Float64Array)[] => {
+    const table = state.tables.get(name);
+    return table === undefined ? [] : updated ? [table.w, ...table.moments] : [table.w];
+  };
+  const scratch: { readonly before: Scratch; readonly after: Scratch }[] = [];
+  return {
+    bringIn: (state, feeds, into) => {
+      for (const column of plan.lookups.get(name) ?? []) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column], column);
+      const taken = index.rows();
+      arraysOf(state).forEach((array, k) => {
+        const { before, after } = (scratch[k] ??= { before: new Scratch(), after: new Scratch() });
+        const data = before.get(taken.length * width, array);
+        takeTable(array, width, taken, data);
+        feeds[nameOf(k)] = { data, shape: [taken.length, ...weight.shape.slice(1)] };
+        if (updated) into[nextName(nameOf(k))] = after.get(data.length, array);
+      });
+    },
+    takeBack: (state, results) => {
+      if (updated) for (const [k, array] of arraysOf(state).entries()) putTable(array, width, index.rows(), results[nextName(nameOf(k))].data);
+    },
+    clear: () => index.clear(),
   };
 }
 

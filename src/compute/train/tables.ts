@@ -3,6 +3,8 @@ import type { Numbers, Value } from "../engine/contract.ts";
 import type { Graph } from "../graph.ts";
 import type { Tensor } from "../tensor.ts";
 
+type Floats = Float32Array | Float64Array;
+
 /** The batch columns that read each lazy table, found in the graph. @throws LiftwiseError (usage) when a table or its indices are used otherwise */
 export function lookupsOf(graph: Graph, tables: ReadonlyMap<string, Tensor>, columnPrefix: string): Map<string, string[]> {
   const lookups = new Map([...tables.keys()].map((name) => [name, [] as string[]]));
@@ -86,13 +88,21 @@ export class RowIndex {
   }
 }
 
-/** Rows of a table, one after the other. */
-export function takeTable<A extends Numbers>(table: A, width: number, rows: Int32Array): A {
-  const out = new (table.constructor as new (length: number) => A)(rows.length * width);
-  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) out[o++] = table[j];
-  return out;
+/** An array of at least this length, the same one again as long as it is long enough: steps would otherwise spend themselves on fresh memory. */
+export class Scratch {
+  private array: Floats | undefined;
+
+  get(length: number, like: Floats): Floats {
+    if (this.array === undefined || this.array.length < length) this.array = like instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
+    return this.array.subarray(0, length);
+  }
 }
 
-export function putTable(table: Numbers, width: number, rows: Int32Array, values: Numbers): void {
+/** Rows of a table, one after the other, into `out`. */
+export function takeTable(table: Floats, width: number, rows: Int32Array, out: Floats): void {
+  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) out[o++] = table[j];
+}
+
+export function putTable(table: Floats, width: number, rows: Int32Array, values: Numbers): void {
   for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) table[j] = values[o++];
 }

@@ -1,7 +1,8 @@
+import { armValues, categoryOrder } from "./effectSplit.ts";
 import { addLeaf, type ForestDraft } from "./forest.ts";
-import { argument, type Job, nodeWords, number } from "./layout.ts";
+import { argument, bounds, type Job, largeAt, nodeWords, number } from "./layout.ts";
 import { limitsOf, operation } from "./operations.ts";
-import { categorySet, cellSums, found, leafValue, type NodeSums, type SplitLimits, scanCategory } from "./split.ts";
+import { addCells, categorySet, found, foundSize, leafValue, type NodeSums, type SplitLimits, scanCategory } from "./split.ts";
 import type { Team } from "./team.ts";
 
 /** Limits of a tree, in real units. */
@@ -10,7 +11,12 @@ export interface GrowLimits extends SplitLimits {
   readonly maxDepth: number;
 }
 
-interface Leaf extends NodeSums {
+interface Leaf {
+  /** Gradients, curvatures and rows of each arm. */
+  readonly sums: Float64Array;
+  /** Bounds its value must keep because of monotone columns above it. */
+  readonly low: number;
+  readonly high: number;
   /** Index in the draft, and in the tree that is being grown. */
   readonly node: number;
   readonly local: number;
@@ -83,35 +89,39 @@ async function run({ team, solo }: Growth, which: number, tasks: number, work: n
 
 const chunks = ({ job }: Growth, begin: number, end: number): number => Math.ceil((end - begin) / job.layout.chunk);
 
-function makeLeaf(growth: Growth, sums: NodeSums, local: number, begin: number, end: number, depth: number): Leaf {
+function makeLeaf(growth: Growth, sums: Float64Array, [low, high]: readonly [number, number], local: number, begin: number, end: number, depth: number): Leaf {
   const { job, draft, inUnits } = growth;
-  const gUnit = job.numbers[number.gUnit];
-  const hUnit = job.numbers[number.hUnit];
-  const value = leafValue(sums.g, sums.h, inUnits.l1, inUnits.l2, sums.low, sums.high) * (gUnit / hUnit);
+  const { arms } = job.layout;
+  const [gUnit, hUnit] = [job.numbers[number.gUnit], job.numbers[number.hUnit]];
+  const values = new Float64Array(arms);
+  if (arms === 1) values[0] = leafValue(sums[0], sums[1], inUnits.l1, inUnits.l2, low, high);
+  else armValues(sums, 0, arms, inUnits.l2, inUnits.effectL2, values);
+  let weight = 0;
+  for (let k = 0; k < arms; k++) {
+    values[k] *= gUnit / hUnit;
+    weight += sums[3 * k + 1] * hUnit;
+  }
   job.nodes[nodeWords * local] = -1;
-  job.nodeValues[local] = value;
-  const { g, h, n, low, high } = sums;
-  return { g, h, n, low, high, node: addLeaf(draft, [value], h * hUnit), local, begin, end, depth, histogram: -1, column: -1, split: undefined };
+  job.nodeValues.set(values, local * arms);
+  return { sums, low, high, node: addLeaf(draft, values, weight), local, begin, end, depth, histogram: -1, column: -1, split: undefined };
 }
 
-function splittable({ limits }: Growth, { n, depth }: Leaf): boolean {
-  return n >= 2 * limits.minRows && n >= 2 && depth < limits.maxDepth;
+function splittable({ limits }: Growth, { begin, end, depth }: Leaf): boolean {
+  return end - begin >= 2 * limits.minRows && end - begin >= 2 && depth < limits.maxDepth;
 }
 
 async function growRoot(growth: Growth, rows: number): Promise<Leaf> {
   const { job, columns } = growth;
-  const bounds = { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
+  const { layout } = job;
   await addHistograms(growth, 0, rows);
   const j = job.chosen[0];
-  let [g, h] = [0, 0];
-  for (let slot = 0; slot < job.layout.threads; slot++) {
+  const sums = new Float64Array(3 * layout.arms);
+  for (let slot = 0; slot < layout.threads; slot++) {
     if (job.written[slot] !== job.arguments[argument.tag]) continue;
-    const base = (job.layout.buffers + slot * job.layout.bufferBytes + job.layout.cells[j]) >> 2;
-    const sums = cellSums(job.words, base, job.layout.table.columns[j].bins, job.numbers[number.countShift]);
-    g += sums.g;
-    h += sums.h;
+    const base = (layout.buffers + slot * layout.bufferBytes + layout.cells[j]) >> 2;
+    addCells(job.words, base, layout.table.columns[j].bins, job.numbers[number.countShift], sums);
   }
-  const root = makeLeaf(growth, { g, h, n: rows, ...bounds }, 0, 0, rows, 0);
+  const root = makeLeaf(growth, sums, [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY], 0, 0, rows, 0);
   if (!splittable(growth, root)) return root;
   const slot = growth.free.pop() as number;
   writeSearch(job, slot, -1, root, undefined);
@@ -130,7 +140,7 @@ async function addHistograms(growth: Growth, begin: number, end: number): Promis
 /** Best splits of two new leaves: only the smaller one's rows are gone over, the rest is subtraction from their parent's histogram. */
 async function searchBoth(growth: Growth, [left, right]: [Leaf, Leaf], parent: number): Promise<[Leaf, Leaf]> {
   const { job, free, columns } = growth;
-  const [small, large] = left.n <= right.n ? [left, right] : [right, left];
+  const [small, large] = left.end - left.begin <= right.end - right.begin ? [left, right] : [right, left];
   const wanted = { small: splittable(growth, small), large: splittable(growth, large) };
   if (!wanted.small && !wanted.large) {
     free.push(parent);
@@ -151,15 +161,16 @@ function settle({ job, columns, free }: Growth, leaf: Leaf, histogram: number, p
   let most = 0;
   const searched = place < 0 ? 0 : columns;
   for (let k = 0; k < searched; k++) {
-    const gain = job.splits[(place + k) * found.size];
+    const gain = job.splits[(place + k) * foundSize(job.layout.arms)];
     if (gain > most) [best, most] = [k, gain];
   }
   if (best < 0) {
     free.push(histogram);
     return leaf;
   }
-  const at = (place + best) * found.size;
-  return { ...leaf, histogram, column: job.chosen[best], split: job.splits.slice(at, at + found.size) };
+  const size = foundSize(job.layout.arms);
+  const at = (place + best) * size;
+  return { ...leaf, histogram, column: job.chosen[best], split: job.splits.slice(at, at + size) };
 }
 
 /** Splits a leaf into the local nodes `into` and `into + 1`: writes the split down and parts the rows. */
@@ -170,9 +181,11 @@ async function divide(growth: Growth, leaf: Leaf, into: number): Promise<[Leaf, 
   const middle = await partRows(growth, leaf);
   const { kind, bins } = job.layout.table.columns[leaf.column];
   const direction = kind === "number" && split[found.cut] < bins - 1 ? job.layout.monotone[leaf.column] : 0;
-  const [leftSums, rightSums] = childSums(leaf, split, direction, growth.inUnits);
+  const left = split.slice(found.leftG);
+  const right = leaf.sums.map((value, k) => value - left[k]);
+  const [below, above] = childBounds(leaf, left, right, direction, growth.inUnits);
   draft.left[leaf.node] = draft.feature.length;
-  return [makeLeaf(growth, leftSums, into, leaf.begin, middle, leaf.depth + 1), makeLeaf(growth, rightSums, into + 1, middle, leaf.end, leaf.depth + 1)];
+  return [makeLeaf(growth, left, below, into, leaf.begin, middle, leaf.depth + 1), makeLeaf(growth, right, above, into + 1, middle, leaf.end, leaf.depth + 1)];
 }
 
 function writeSplit(growth: Growth, leaf: Leaf, split: Float64Array, into: number): void {
@@ -188,8 +201,14 @@ function writeSplit(growth: Growth, leaf: Leaf, split: Float64Array, into: numbe
     draft.split[leaf.node] = cut > cuts.length ? Number.POSITIVE_INFINITY : cuts[cut - 1];
   } else {
     const base = (layout.histograms + leaf.histogram * layout.cellBytes + layout.cells[leaf.column]) >> 2;
-    const order = scanCategory(job.words, base, bins, numbers[number.countShift], leaf, growth.inUnits, split.slice(), 0);
-    const words = categorySet(order, split, bins, leaf.n);
+    const shift = numbers[number.countShift];
+    const order =
+      layout.arms > 1
+        ? categoryOrder(job.words, base, bins, shift, layout.arms, growth.inUnits, split[found.order])
+        : scanCategory(job.words, base, bins, shift, sumsOf(leaf), growth.inUnits, split.slice(), 0);
+    let leftRows = 0;
+    for (let at = found.leftN; at < split.length; at += 3) leftRows += split[at];
+    const words = categorySet(order, split[found.cut], leftRows, bins, leaf.end - leaf.begin);
     job.words.set(words, growth.sets >> 2);
     nodes[at + 1] = growth.sets;
     nodes[at + 2] = -1;
@@ -230,40 +249,36 @@ async function partRows(growth: Growth, leaf: Leaf): Promise<number> {
   return place;
 }
 
-/** Sums and bounds of both children. Below a monotone split neither side may pass the middle of the two values. */
-function childSums(leaf: Leaf, split: Float64Array, direction: number, limits: SplitLimits): [NodeSums, NodeSums] {
+/** Bounds of both children: below a monotone split neither side may pass the middle of the two values. */
+function childBounds(leaf: Leaf, left: Float64Array, right: Float64Array, direction: number, limits: SplitLimits): [readonly [number, number], readonly [number, number]] {
   const { low, high } = leaf;
-  const left = { g: split[found.leftG], h: split[found.leftH], n: split[found.leftN], low, high };
-  const right = { g: leaf.g - left.g, h: leaf.h - left.h, n: leaf.n - left.n, low, high };
-  if (direction === 0) return [left, right];
-  const value = (sums: NodeSums): number => leafValue(sums.g, sums.h, limits.l1, limits.l2, low, high);
+  if (direction === 0) return [[low, high], [low, high]];
+  const value = (sums: Float64Array): number => leafValue(sums[0], sums[1], limits.l1, limits.l2, low, high);
   const middle = (value(left) + value(right)) / 2;
-  return direction > 0
-    ? [
-        { ...left, high: middle },
-        { ...right, low: middle },
-      ]
-    : [
-        { ...left, low: middle },
-        { ...right, high: middle },
-      ];
+  return direction > 0 ? [[low, middle], [middle, high]] : [[middle, high], [low, middle]];
 }
 
-function writeSearch(job: Job, small: number, large: number, smallNode: NodeSums | undefined, largeNode: NodeSums | undefined): void {
-  const { arguments: args, numbers } = job;
+const sumsOf = ({ sums, low, high }: Leaf): NodeSums => ({ g: sums[0], h: sums[1], n: sums[2], low, high });
+
+function writeSearch(job: Job, small: number, large: number, smallLeaf: Leaf | undefined, largeLeaf: Leaf | undefined): void {
+  const { arguments: args } = job;
   args[argument.small] = small;
   args[argument.large] = large;
-  args[argument.searchSmall] = smallNode === undefined ? 0 : 1;
-  args[argument.searchLarge] = largeNode === undefined ? 0 : 1;
-  if (smallNode !== undefined) numbers.set([smallNode.g, smallNode.h, smallNode.n, smallNode.low, smallNode.high], number.small);
-  if (largeNode !== undefined) numbers.set([largeNode.g, largeNode.h, largeNode.n, largeNode.low, largeNode.high], number.large);
+  args[argument.searchSmall] = smallLeaf === undefined ? 0 : 1;
+  args[argument.searchLarge] = largeLeaf === undefined ? 0 : 1;
+  if (smallLeaf !== undefined) writeLeaf(job, smallLeaf, number.small);
+  if (largeLeaf !== undefined) writeLeaf(job, largeLeaf, largeAt(job.layout.arms));
+}
+
+function writeLeaf({ numbers }: Job, { sums, low, high }: Leaf, at: number): void {
+  numbers[at + bounds.low] = low;
+  numbers[at + bounds.high] = high;
+  numbers.set(sums, at + bounds.sums);
 }
 
 /** The limits in the units of the cells: a value is a multiple of gUnit / hUnit, a gain of gUnit^2 / hUnit. */
 function writeLimits({ numbers }: Job, limits: GrowLimits): void {
   const [g, h] = [numbers[number.gUnit], numbers[number.hUnit]];
-  numbers.set(
-    [limits.minRows, limits.minWeight / h, (limits.minGain * h) / (g * g), limits.l1 / g, limits.l2 / h, limits.categorySmoothing / h],
-    number.limits,
-  );
+  const { minRows, minWeight, minGain, l1, l2, categorySmoothing, effectL2, minArmRows } = limits;
+  numbers.set([minRows, minWeight / h, (minGain * h) / (g * g), l1 / g, l2 / h, categorySmoothing / h, effectL2 / h, minArmRows], number.limits);
 }

@@ -1,7 +1,7 @@
 import { type Plan, reserve } from "./arena.ts";
 import { type Kernels, kernelsOn } from "./kernels.ts";
 import { type Loss, type LossName, lossOf } from "./loss.ts";
-import { found } from "./split.ts";
+import { foundSize } from "./split.ts";
 import type { Table } from "./table.ts";
 import { control, mostTasks } from "./team.ts";
 import type { WasmMemory, WasmModule } from "./wasm.ts";
@@ -13,6 +13,9 @@ export interface JobLayout {
   readonly tweediePower: number;
   /** -1, 0 or 1 a column. */
   readonly monotone: Int8Array;
+  /** Treatments (1: none are told apart), and where each row's is. */
+  readonly arms: number;
+  readonly arm: number;
   /** Most leaves of a tree. */
   readonly leaves: number;
   readonly threads: number;
@@ -39,7 +42,7 @@ export interface JobLayout {
   readonly cellBytes: number;
   /** Histograms of leaves, one after another. */
   readonly histograms: number;
-  /** By thread: a histogram of its own, gathered records, and gradients and curvatures of a block of rows. */
+  /** By thread: a histogram of its own, gathered records (16 bytes with arms), and gradients and curvatures of a block of rows. */
   readonly buffers: number;
   readonly bufferBytes: number;
   /** By thread: the tag of the histogram it last added to. */
@@ -77,13 +80,16 @@ export const argument = {
   leftEnd: 12,
   others: 13,
 } as const;
-/** and numbers: units, factor on values, `SplitLimits`, `NodeSums` of both children. */
-export const number = { gUnit: 0, hUnit: 1, countShift: 2, scale: 3, limits: 4, small: 10, large: 15, size: 24 } as const;
+/** and numbers: units, factor on values, `SplitLimits`, then bounds and sums (three an arm) of both children. */
+export const number = { gUnit: 0, hUnit: 1, countShift: 2, scale: 3, limits: 4, small: 16 } as const;
+export const bounds = { low: 0, high: 1, sums: 2 } as const;
+export const largeAt = (arms: number): number => number.small + bounds.sums + 3 * arms;
 
 export interface JobSettings {
   readonly loss: LossName;
   readonly tweediePower: number;
   readonly monotone: Int8Array;
+  readonly arms: number;
   readonly weighted: boolean;
   readonly leaves: number;
   readonly threads: number;
@@ -92,20 +98,22 @@ export interface JobSettings {
 export function planJob(plan: Plan, table: Table, settings: JobSettings): JobLayout {
   const n = table.rows;
   const p = table.columns.length;
-  const { leaves, threads, weighted, ...rest } = settings;
+  const { leaves, threads, weighted, arms, ...rest } = settings;
   const cells = new Int32Array(p);
   let cellBytes = 0;
   for (let j = 0; j < p; j++) {
     cells[j] = cellBytes;
-    cellBytes += 16 * table.columns[j].bins;
+    cellBytes += 16 * arms * table.columns[j].bins;
   }
   const chunk = Math.max(smallestChunk, Math.ceil(n / (mostTasks - 1)));
   const tasks = Math.ceil(n / chunk) + 1;
-  const bufferBytes = roomOf(cellBytes) + 8 * blockRows + 16 * blockRows;
+  const bufferBytes = roomOf(cellBytes) + 16 * blockRows + 16 * blockRows;
   const setWords = table.columns.reduce((most, { kind, bins }) => (kind === "category" ? Math.max(most, (bins + 31) >> 5) : most), 0);
   return {
     ...rest,
     table,
+    arms,
+    arm: arms > 1 ? reserve(plan, n) : 0,
     leaves,
     threads,
     chunk,
@@ -113,7 +121,7 @@ export function planJob(plan: Plan, table: Table, settings: JobSettings): JobLay
     cellBytes,
     bufferBytes,
     control: reserve(plan, 4 * control.words),
-    numbers: reserve(plan, 8 * number.size),
+    numbers: reserve(plan, 8 * numbersIn(arms)),
     y: reserve(plan, 8 * n),
     weight: weighted ? reserve(plan, 8 * n) : 0,
     score: reserve(plan, 8 * n),
@@ -127,13 +135,15 @@ export function planJob(plan: Plan, table: Table, settings: JobSettings): JobLay
     histograms: reserve(plan, cellBytes * leaves),
     buffers: reserve(plan, bufferBytes * threads),
     written: reserve(plan, 4 * threads),
-    splits: reserve(plan, 8 * 2 * p * found.size),
+    splits: reserve(plan, 8 * 2 * p * foundSize(arms)),
     nodes: reserve(plan, 4 * nodeWords * 2 * leaves),
-    nodeValues: reserve(plan, 8 * 2 * leaves),
+    nodeValues: reserve(plan, 8 * arms * 2 * leaves),
     sets: reserve(plan, 4 * setWords * leaves),
     spans: reserve(plan, 12 * leaves),
   };
 }
+
+const numbersIn = (arms: number): number => largeAt(arms) + bounds.sums + 3 * arms;
 
 const roomOf = (bytes: number): number => Math.ceil(bytes / 64) * 64;
 
@@ -152,6 +162,7 @@ export interface Job {
   readonly control: Int32Array;
   readonly arguments: Int32Array;
   readonly numbers: Float64Array;
+  readonly arm: Uint8Array;
   readonly y: Float64Array;
   readonly weight: Float64Array | undefined;
   readonly score: Float64Array;
@@ -185,7 +196,8 @@ export function openJob(memory: WasmMemory, layout: JobLayout, module?: WasmModu
     words: new Int32Array(buffer),
     control: block,
     arguments: block.subarray(control.arguments),
-    numbers: doubles(layout.numbers, number.size),
+    numbers: doubles(layout.numbers, numbersIn(layout.arms)),
+    arm: new Uint8Array(buffer, layout.arm, layout.arms > 1 ? n : 0),
     y: doubles(layout.y, n),
     weight: layout.weight === 0 ? undefined : doubles(layout.weight, n),
     score: doubles(layout.score, n),
@@ -196,9 +208,9 @@ export function openJob(memory: WasmMemory, layout: JobLayout, module?: WasmModu
     peaks: doubles(layout.peaks, 2 * tasks),
     chosen: words(layout.chosen, p),
     written: words(layout.written, layout.threads),
-    splits: doubles(layout.splits, 2 * p * found.size),
+    splits: doubles(layout.splits, 2 * p * foundSize(layout.arms)),
     nodes: words(layout.nodes, nodeWords * 2 * layout.leaves),
-    nodeValues: doubles(layout.nodeValues, 2 * layout.leaves),
+    nodeValues: doubles(layout.nodeValues, layout.arms * 2 * layout.leaves),
     spans: words(layout.spans, 3 * layout.leaves),
   };
 }

@@ -1,5 +1,6 @@
-import { argument, blockRows, gatheredAt, type Job, nodeWords, number } from "./layout.ts";
-import { found, type NodeSums, type SplitLimits, scanCategory, scanNumber } from "./split.ts";
+import { scanArms } from "./effectSplit.ts";
+import { argument, blockRows, bounds, gatheredAt, type Job, largeAt, nodeWords, number } from "./layout.ts";
+import { foundSize, type NodeSums, type SplitLimits, scanCategory, scanNumber } from "./split.ts";
 
 /**
  * What threads do in step when a boosted tree is grown. Each takes a task (a chunk of rows, a column, a leaf) and the slot of the thread
@@ -23,7 +24,7 @@ type Slopes = (g: Float64Array, h: Float64Array, begin: number, end: number) => 
 /** Weighted gradients and curvatures of a chunk of rows, block by block; of those that `squaredPairs` leaves. */
 function forSlopes(job: Job, task: number, slot: number, use: Slopes): void {
   const { layout, loss, y, score, weight } = job;
-  const scratch = layout.buffers + slot * layout.bufferBytes + gatheredAt(layout) + 8 * blockRows;
+  const scratch = layout.buffers + slot * layout.bufferBytes + gatheredAt(layout) + 16 * blockRows;
   const g = new Float64Array(job.words.buffer, scratch, blockRows);
   const h = new Float64Array(job.words.buffer, scratch + 8 * blockRows, blockRows);
   const last = Math.min(layout.table.rows, (task + 1) * layout.chunk);
@@ -100,7 +101,8 @@ function addToHistogram(job: Job, task: number, slot: number): void {
   for (let begin = first; begin < last; begin += blockRows) {
     const from = layout.rows + 4 * begin;
     const to = layout.rows + 4 * Math.min(last, begin + blockRows);
-    kernels.gather(from, to, layout.records, gathered);
+    if (layout.arms > 1) kernels.gatherArms(from, to, layout.records, layout.arm, gathered);
+    else kernels.gather(from, to, layout.records, gathered);
     addColumns(job, from, to, gathered, cells);
   }
 }
@@ -111,24 +113,29 @@ function addColumns(job: Job, from: number, to: number, gathered: number, cells:
   const shift = job.numbers[number.countShift];
   const codes = (j: number): number => layout.table.columns[j].codes;
   const at = (j: number): number => cells + layout.cells[j];
+  const stride = 16 * layout.arms;
+  const [wide, single, quadruple] =
+    layout.arms > 1
+      ? [kernels.histogramArmsWide, kernels.histogramArms1, kernels.histogramArms4]
+      : [kernels.histogramWide, kernels.histogram1, kernels.histogram4];
   const four: number[] = [];
   for (let k = 0; k < job.arguments[argument.columns]; k++) {
     const j = chosen[k];
-    if (layout.table.columns[j].wide) kernels.histogramWide(from, to, gathered, shift, 0, codes(j), at(j));
+    if (layout.table.columns[j].wide) wide(from, to, gathered, shift, stride, codes(j), at(j));
     else if (four.push(j) === 4) {
       const [a, b, c, d] = four;
-      kernels.histogram4(from, to, gathered, shift, 0, codes(a), codes(b), codes(c), codes(d), at(a), at(b), at(c), at(d));
+      quadruple(from, to, gathered, shift, stride, codes(a), codes(b), codes(c), codes(d), at(a), at(b), at(c), at(d));
       four.length = 0;
     }
   }
-  for (const j of four) kernels.histogram1(from, to, gathered, shift, 0, codes(j), at(j));
+  for (const j of four) single(from, to, gathered, shift, stride, codes(j), at(j));
 }
 
 /** On one column: sums the threads' histograms of the smaller child, takes them off the parent's, which leaves the larger child's, and searches both. */
 function searchColumn(job: Job, task: number): void {
   const { layout, kernels, words, written, arguments: args } = job;
   const j = job.chosen[task];
-  const bytes = 16 * layout.table.columns[j].bins;
+  const bytes = 16 * layout.arms * layout.table.columns[j].bins;
   const small = layout.histograms + args[argument.small] * layout.cellBytes + layout.cells[j];
   const large = layout.histograms + args[argument.large] * layout.cellBytes + layout.cells[j];
   let first = true;
@@ -141,15 +148,16 @@ function searchColumn(job: Job, task: number): void {
   }
   if (args[argument.large] >= 0) kernels.subtractCells(large, small, bytes);
   if (args[argument.searchSmall] === 1) searchIn(job, j, small >> 2, number.small, task);
-  if (args[argument.searchLarge] === 1) searchIn(job, j, large >> 2, number.large, args[argument.columns] + task);
+  if (args[argument.searchLarge] === 1) searchIn(job, j, large >> 2, largeAt(layout.arms), args[argument.columns] + task);
 }
 
 function searchIn(job: Job, j: number, base: number, from: number, place: number): void {
   const { words, splits, numbers, layout } = job;
   const { kind, bins } = layout.table.columns[j];
-  const at = place * found.size;
+  const at = place * foundSize(layout.arms);
   const shift = numbers[number.countShift];
-  if (kind === "number") scanNumber(words, base, bins, shift, sumsAt(numbers, from), layout.monotone[j], limitsOf(numbers), splits, at);
+  if (layout.arms > 1) scanArms(words, base, bins, kind === "category", shift, numbers.subarray(from + bounds.sums, from + bounds.sums + 3 * layout.arms), limitsOf(numbers), splits, at);
+  else if (kind === "number") scanNumber(words, base, bins, shift, sumsAt(numbers, from), layout.monotone[j], limitsOf(numbers), splits, at);
   else scanCategory(words, base, bins, shift, sumsAt(numbers, from), limitsOf(numbers), splits, at);
 }
 
@@ -162,11 +170,13 @@ export function limitsOf(numbers: Float64Array): SplitLimits {
     l1: numbers[at + 3],
     l2: numbers[at + 4],
     categorySmoothing: numbers[at + 5],
+    effectL2: numbers[at + 6],
+    minArmRows: numbers[at + 7],
   };
 }
 
 function sumsAt(numbers: Float64Array, at: number): NodeSums {
-  return { g: numbers[at], h: numbers[at + 1], n: numbers[at + 2], low: numbers[at + 3], high: numbers[at + 4] };
+  return { low: numbers[at + bounds.low], high: numbers[at + bounds.high], g: numbers[at + 2], h: numbers[at + 3], n: numbers[at + 4] };
 }
 
 /** Parts a chunk of the node's rows: those that go left in front, the others behind them in reverse. */
@@ -202,7 +212,15 @@ function join(job: Job, task: number): void {
 function addLeaf(job: Job, task: number): void {
   const { layout, kernels, spans } = job;
   const [node, begin, end] = [spans[3 * task], spans[3 * task + 1], spans[3 * task + 2]];
-  const amount = job.numbers[number.scale] * job.nodeValues[node];
+  const scale = job.numbers[number.scale];
+  if (layout.arms > 1) {
+    for (let k = begin; k < end; k++) {
+      const i = job.rows[k];
+      job.score[i] += scale * job.nodeValues[node * layout.arms + job.arm[i]];
+    }
+    return;
+  }
+  const amount = scale * job.nodeValues[node];
   if (begin < end) kernels.addTo(layout.rows + 4 * begin, layout.rows + 4 * end, layout.score, amount);
 }
 
@@ -210,6 +228,7 @@ function addLeaf(job: Job, task: number): void {
 function walk(job: Job, task: number): void {
   const { layout, nodes, words, bytes, halves, others, score, nodeValues } = job;
   const { columns } = layout.table;
+  const { arms } = layout;
   const scale = job.numbers[number.scale];
   const last = Math.min(job.arguments[argument.others], (task + 1) * layout.chunk);
   for (let k = task * layout.chunk; k < last; k++) {
@@ -223,6 +242,6 @@ function walk(job: Job, task: number): void {
       const goesLeft = span >= 0 ? (code - from) >>> 0 < span : ((words[(from >> 2) + (code >> 5)] >> (code & 31)) & 1) === 1;
       node = nodes[at + 3] + (goesLeft ? 0 : 1);
     }
-    score[i] += scale * nodeValues[node];
+    score[i] += scale * nodeValues[arms > 1 ? node * arms + job.arm[i] : node];
   }
 }

@@ -21,22 +21,33 @@ export interface SplitLimits {
   readonly l1: number;
   readonly l2: number;
   readonly categorySmoothing: number;
+  /** Penalty on the effects in a leaf, and fewest rows of each arm in one: for boosting with arms. */
+  readonly effectL2: number;
+  readonly minArmRows: number;
 }
 
-/** Layout of a found split in a Float64Array; `gain` is 0 where nothing was found. */
-export const found = { gain: 0, cut: 1, missingLeft: 2, leftG: 3, leftH: 4, leftN: 5, size: 6 } as const;
+/**
+ * Layout of a found split in a Float64Array; `gain` is 0 where nothing was found. `order` says which order of categories was cut; the sums of
+ * the left side follow, three numbers an arm.
+ */
+export const found = { gain: 0, cut: 1, missingLeft: 2, order: 3, leftG: 4, leftH: 5, leftN: 6 } as const;
 
-const wordSpan = 4_294_967_296;
+/** Numbers a found split takes. */
+export const foundSize = (arms: number): number => found.leftG + 3 * arms;
 
-/** Gradients and curvatures summed over all codes of a column. */
-export function cellSums(cells: Int32Array, base: number, bins: number, countShift: number): { g: number; h: number } {
-  const mask = 2 ** (countShift - 32) - 1;
-  let [g, h] = [0, 0];
-  for (let cell = base; cell < base + 4 * bins; cell += 4) {
-    g += cells[cell + 1] * wordSpan + (cells[cell] >>> 0);
-    h += (cells[cell + 3] & mask) * wordSpan + (cells[cell + 2] >>> 0);
+export const wordSpan = 4_294_967_296;
+
+/** Adds gradients, curvatures and rows of each arm over all codes of a column. */
+export function addCells(cells: Int32Array, base: number, bins: number, countShift: number, into: Float64Array): void {
+  const highBits = countShift - 32;
+  const mask = 2 ** highBits - 1;
+  for (let code = 0, cell = base; code < bins; code++) {
+    for (let k = 0; k < into.length; k += 3, cell += 4) {
+      into[k] += cells[cell + 1] * wordSpan + (cells[cell] >>> 0);
+      into[k + 1] += (cells[cell + 3] & mask) * wordSpan + (cells[cell + 2] >>> 0);
+      into[k + 2] += cells[cell + 3] >>> highBits;
+    }
   }
-  return { g, h };
 }
 
 /** argmin of g v + (h + l2) v^2 / 2 + l1 |v| on [low, high]. */
@@ -180,19 +191,19 @@ export function scanCategory(
 }
 
 /** Codes with rows. */
-function present(cells: Int32Array, base: number, bins: number, highBits: number): Int32Array {
+export function present(cells: Int32Array, base: number, bins: number, highBits: number): Int32Array {
   const codes = new Int32Array(bins);
   let k = 0;
   for (let c = 0; c < bins; c++) if (cells[base + 4 * c + 3] >>> highBits > 0) codes[k++] = c;
   return codes.slice(0, k);
 }
 
-/** Bits of the codes that go left, for a split that `scanCategory` found. Codes the node has no row of follow its heavier side. */
-export function categorySet(order: Int32Array, split: Float64Array, bins: number, rows: number): Int32Array {
+/** Bits of the codes that go left: the first `cut` of the order. Codes the node has no row of follow its heavier side. */
+export function categorySet(order: Int32Array, cut: number, leftRows: number, bins: number, rows: number): Int32Array {
   const words = new Int32Array((bins + 31) >> 5);
-  const heavyLeft = split[found.leftN] > rows - split[found.leftN];
+  const heavyLeft = leftRows > rows - leftRows;
   if (heavyLeft) words.fill(-1);
-  const [from, to] = heavyLeft ? [split[found.cut], order.length] : [0, split[found.cut]];
+  const [from, to] = heavyLeft ? [cut, order.length] : [0, cut];
   for (let k = from; k < to; k++) words[order[k] >> 5] ^= 1 << (order[k] & 31);
   return words;
 }

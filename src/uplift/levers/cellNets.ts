@@ -3,7 +3,7 @@ import * as c from "../../compute/index.ts";
 import { levelsOfCell } from "../../data/levers.ts";
 import type { Model } from "../../model/contract.ts";
 import { outcomeLoss, fromScale } from "../net/outcome.ts";
-import { type TrainingConfig, trainingConfig, widths } from "../net/settings.ts";
+import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
 import { type AboutLevers, type LeverNet, leverNetModel, type SeenLevers } from "./leverNet.ts";
 import { nearestLogged } from "./nearest.ts";

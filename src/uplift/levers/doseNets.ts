@@ -3,7 +3,7 @@ import * as c from "../../compute/index.ts";
 import { relativeDoses } from "../../data/levers.ts";
 import type { Model } from "../../model/contract.ts";
 import { outcomeLoss } from "../net/outcome.ts";
-import { type TrainingConfig, trainingConfig, widths } from "../net/settings.ts";
+import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { type LeverNet, leverNetModel } from "./leverNet.ts";
 
 // Nets of doses: levels enter by their dose, so that levels in between can be answered. Several levers enter as a vector of doses.

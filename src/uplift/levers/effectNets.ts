@@ -2,7 +2,7 @@ import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import type { Model } from "../../model/contract.ts";
 import { outcomeLoss } from "../net/outcome.ts";
-import { trainingConfig, widths } from "../net/settings.ts";
+import { trainingConfig, widths } from "./settings.ts";
 import { type CellNetConfig, cellNet, heads } from "./cellNets.ts";
 import { type LeverNet, leverNetModel } from "./leverNet.ts";
 

@@ -8,7 +8,8 @@ import { holdout } from "../../data/split.ts";
 import type { CellQuery, Citation, FitContext, Fitted, LeversPrediction, Model, Traits } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "../net/inputs.ts";
 import { fromScale, type OutcomeScale, outcomeScale, toScale } from "../net/outcome.ts";
-import { batchOf, l2Of, type TrainingConfig } from "../net/settings.ts";
+import { batchOf, l2Of } from "../net/settings.ts";
+import type { TrainingConfig } from "./settings.ts";
 
 /** What a net of several levers is built for. */
 export interface AboutLevers {
@@ -172,8 +173,8 @@ function trainMember<C extends TrainingConfig>(
     init,
     source,
     loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),
-    optimiser: { learningRate: config.learningRate, l2: groups },
-    phases: first === 0 ? { epochs } : [{ epochs: first, freeze: net.later?.groups }, { epochs: epochs - first }],
+    optimiser: { learningRate: config.schedule === "cosine" ? c.cosine(config.learningRate, config.learningRate / 50) : config.learningRate, l2: groups },
+    phases: first === 0 ? { epochs } : [{ epochs: first, freeze: net.later?.groups, optimiser: { learningRate: config.learningRate } }, { epochs: epochs - first }],
     validation: parts && {
       columns: taken(parts.test),
       loss: (weights, batch, step) => net.watched(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),

@@ -3,7 +3,7 @@ import type { Json } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import type { Model } from "../../model/contract.ts";
 import { outcomeLoss } from "../net/outcome.ts";
-import { type TrainingConfig, trainingConfig, widths } from "../net/settings.ts";
+import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
 import { type AboutLevers, type LeverNet, leverNetModel } from "./leverNet.ts";
 import { type SurfaceLayout, surfaceOf, surfaceWidth } from "./surface.ts";
@@ -11,15 +11,17 @@ import { type SurfaceLayout, surfaceOf, surfaceWidth } from "./surface.ts";
 export interface MdlriConfig extends TrainingConfig {
   readonly baseline: readonly number[];
   readonly encoder: readonly number[];
-  readonly direct: boolean;
   readonly curves: number;
   readonly andRanks: number;
   readonly orRanks: number;
   readonly gates: "common" | "unit";
+  readonly pots: "main" | "unit";
   readonly mode: "hard" | "soft";
   readonly warmUp: number;
   readonly baselineL2: number;
   readonly effectL2: number;
+  readonly directL2: number;
+  readonly rankL2: number;
   readonly balanceWeight: number;
   readonly smoothWeight: number;
   readonly monotoneWeight: number;
@@ -31,21 +33,29 @@ const weightField = (what: string, standard: number): z.ZodDefault<z.ZodNumber> 
 const config: z.ZodType<MdlriConfig> = z.strictObject({
   baseline: widths("the layers of the response without any lever", 64, 64),
   encoder: widths("the layers from which heights and strengths are read", 32),
-  direct: z.boolean().default(true).describe("Lets heights and strengths read the inputs beside what the encoder makes of them."),
   curves: z.int().min(1).max(8).default(2).describe("Curves a lever's main effect is mixed from; 1 gives every unit the same curve at its own height."),
   andRanks: z.int().min(0).max(64).default(4).describe("Ranks of synergy: levers that need each other."),
   orRanks: z.int().min(0).max(64).default(4).describe("Ranks of substitution: levers that stand in for each other."),
   gates: z.enum(["common", "unit"]).default("unit").describe("Whether the gates of the synergy ranks are the same for all units."),
+  pots: z
+    .enum(["main", "unit"])
+    .default("main")
+    .describe("What fills the pots of the substitution ranks: the levers' main effects, or strengths of their own for each unit."),
   mode: z.enum(["hard", "soft"]).default("hard").describe("hard: more of a lever can never lower the response; soft: lowering is penalised."),
   warmUp: z.number().min(0).max(0.9).default(0.2).describe("Share of the steps in which only baseline and main effects learn."),
   baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 1),
-  effectL2: weightField("L2 of heights, strengths and gates, in multiples of --l2.", 1),
+  effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 2),
+  directL2: weightField("L2 of what heights and strengths read off the inputs, in multiples of --l2.", 0.1),
+  rankL2: weightField("L2 of what strengths of ranks read off the inputs, in multiples of --l2.", 1),
   balanceWeight: weightField("Weight of the distance between the encoder's picture of units with and without each lever.", 0),
   smoothWeight: weightField("Weight of squared second differences of the curves and gates.", 0),
   monotoneWeight: weightField("Weight of squared lowering in soft mode.", 1),
   rankWeight: weightField("Weight of the size of each rank, which drives ranks that are not needed to zero.", 0),
   ...trainingConfig,
 });
+
+/** A number (or several) of each unit, from the inputs directly and from the encoder. */
+type Head = c.Layer<[x: c.Tensor, encoded: c.Tensor], c.Tensor>;
 
 /** Tables of a batch, on the net's scale. */
 interface Tables {
@@ -64,18 +74,29 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
   const { sizes } = about.grid;
   const { curves, andRanks, orRanks, mode, gates, dropout } = config;
   const hard = mode === "hard";
+  const linked = config.pots === "main";
   const positive = (x: c.Tensor): c.Tensor => (hard ? c.softplus(x) : x);
   const tower = c.nn.mlp(about.inputs, [...config.baseline, 1], { last: "linear", dropout, group: "baseline" });
   const encoder = c.nn.mlp(about.inputs, config.encoder, { dropout, group: "effects" });
-  const read = (config.encoder.at(-1) ?? about.inputs) + (config.direct && config.encoder.length > 0 ? about.inputs : 0);
-  const head = (outputs: number, group: string, biasStart = 0): c.Layer<[x: c.Tensor], c.Tensor> =>
-    c.nn.dense(read, outputs, { group, biasStart, start: c.starts.normal(0.3 / Math.sqrt(read)) });
+  const read = config.encoder.at(-1) ?? 0;
+  // What is read off the inputs directly is held back by less than what goes through the encoder, so that a simple law stays one.
+  const head = (outputs: number, group: string, biasStart = 0): Head => {
+    const plain = c.nn.dense(about.inputs, outputs, { group: `${group} direct`, biasStart, start: c.starts.normal(0.1 / Math.sqrt(about.inputs)) });
+    const deep = read > 0 ? c.nn.dense(read, outputs, { group, bias: false, start: c.starts.normal(0.1 / Math.sqrt(read)) }) : undefined;
+    return {
+      init: deep === undefined ? { plain: plain.init } : { plain: plain.init, deep: deep.init },
+      apply: (weights, x, encoded) => {
+        const direct = plain.apply(weights.plain as c.Tensors, x);
+        return deep === undefined ? direct : c.add(direct, deep.apply(weights.deep as c.Tensors, encoded));
+      },
+    };
+  };
   // Softplus of -2 is small: ranks start as a little of everything, and grow where they are needed.
   const heights = sizes.map(() => head(curves, "effects", hard ? -0.5 : 0.3));
   const andStrength = andRanks > 0 ? head(andRanks, "ranks", hard ? -1.5 : 0.1) : undefined;
-  const orStrength = orRanks > 0 ? head(orRanks, "ranks", hard ? -1.5 : 0.1) : undefined;
+  const orStrength = orRanks > 0 && !linked ? head(orRanks, "ranks", hard ? -1.5 : 0.1) : undefined;
   const andShift = andRanks > 0 && gates === "unit" ? sizes.map(() => head(andRanks, "ranks")) : undefined;
-  const orHeight = orRanks > 0 ? sizes.map(() => head(orRanks, "ranks")) : undefined;
+  const orHeight = orRanks > 0 && !linked ? sizes.map(() => head(orRanks, "ranks")) : undefined;
   const steps = (ranks: number, group: string, start: number): c.Init =>
     Object.fromEntries(sizes.map((size, l) => [l, c.weight([size - 1, ranks], { start: around(start, 0.3), group })]));
   const init: Record<string, c.Init | c.Weight> = {
@@ -90,6 +111,11 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
     init.andOffset = c.weight([sizes.length, andRanks], { start: around(1, 0.5), group: "ranks" });
   }
   if (andShift !== undefined) init.andShift = many(andShift);
+  if (orRanks > 0 && linked) {
+    init.potShare = c.weight([sizes.length, orRanks], { start: around(0, 0.5), group: "ranks" });
+    init.potSize = c.weight([orRanks], { start: c.starts.constant(-0.5), group: "ranks" });
+    init.potStrength = c.weight([orRanks], { start: c.starts.constant(-2), group: "ranks" });
+  }
   if (orStrength !== undefined && orHeight !== undefined) {
     init.orStrength = orStrength.init;
     init.orSteps = steps(orRanks, "ranks", hard ? -1 : 0.3);
@@ -97,30 +123,34 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
   }
   const tables = (weights: c.Tensors, x: c.Tensor, step?: c.Step): Tables & { readonly encoded: c.Tensor } => {
     const encoded = encoder.apply(weights.encoder as c.Tensors, x, step);
-    const g = config.direct && config.encoder.length > 0 ? c.concat([x, encoded], 1) : encoded;
     const own = (name: string, l: number): c.Tensors => (weights[name] as c.Tensors)[l] as c.Tensors;
     const at = (name: string, l: number): c.Tensor => (weights[name] as c.Tensors)[l] as c.Tensor;
     const main = heights.map((layer, l) => {
-      const increments = c.matmul(positive(layer.apply(own("heights", l), g)), c.transpose(positive(at("curves", l))));
+      const increments = c.matmul(positive(layer.apply(own("heights", l), x, encoded)), c.transpose(positive(at("curves", l))));
       return cumulated(increments);
     });
     const andScore = andStrength === undefined ? [] : sizes.map((_, l) => {
       // [levels, ranks] common to all, or with every step stretched by the unit: softplus(step + shift).
       const offset = c.reshape(c.slice(weights.andOffset as c.Tensor, 0, l, l + 1), [1, 1, andRanks]);
       const steps = c.expand(at("andSteps", l), 0);
-      const shift = andShift === undefined ? undefined : c.expand(andShift[l].apply(own("andShift", l), g), 1);
-      return c.sub(cumulated3(positive(shift === undefined ? steps : c.add(steps, shift))), offset);
+      const shift = andShift === undefined ? undefined : c.expand(andShift[l].apply(own("andShift", l), x, encoded), 1);
+      return c.sub(cumulated(positive(shift === undefined ? steps : c.add(steps, shift))), offset);
     });
-    const orScore = orHeight === undefined ? [] : sizes.map((_, l) => {
-      const steps = c.expand(positive(at("orSteps", l)), 0);
-      return cumulated3(c.mul(c.expand(positive(orHeight[l].apply(own("orHeight", l), g)), 1), steps));
-    });
+    const pots = orRanks > 0 && linked ? potsOf(weights, main, sizes, orRanks, positive) : undefined;
+    const orScore =
+      pots?.score ??
+      (orHeight === undefined
+        ? []
+        : sizes.map((_, l) => {
+            const steps = c.expand(positive(at("orSteps", l)), 0);
+            return cumulated(c.mul(c.expand(positive(orHeight[l].apply(own("orHeight", l), x, encoded)), 1), steps));
+          }));
     return {
       encoded,
       base: c.squeeze(tower.apply(weights.tower as c.Tensors, x, step), -1),
       main,
-      and: andStrength === undefined ? undefined : positive(andStrength.apply(weights.andStrength as c.Tensors, g)),
-      or: orStrength === undefined ? undefined : positive(orStrength.apply(weights.orStrength as c.Tensors, g)),
+      and: andStrength === undefined ? undefined : positive(andStrength.apply(weights.andStrength as c.Tensors, x, encoded)),
+      or: pots !== undefined ? pots.strength : orStrength === undefined ? undefined : positive(orStrength.apply(weights.orStrength as c.Tensors, x, encoded)),
       andScore,
       orScore,
     };
@@ -158,8 +188,8 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
       },
       add: surfaceOf(layout),
     },
-    later: config.warmUp > 0 && andRanks + orRanks > 0 ? { groups: ["ranks"], share: config.warmUp } : undefined,
-    l2: { baseline: config.baselineL2, effects: config.effectL2, ranks: config.effectL2 },
+    later: config.warmUp > 0 && andRanks + orRanks > 0 ? { groups: laterGroups(init), share: config.warmUp } : undefined,
+    l2: { baseline: config.baselineL2, effects: config.effectL2, ranks: config.effectL2, "effects direct": config.directL2, "ranks direct": config.rankL2 },
     monotone: hard,
     describe: (weights) => ranksReport(weights, config, about),
   };
@@ -214,13 +244,43 @@ function roughness(tables: readonly c.Tensor[]): c.Tensor {
 function cumulated(increments: c.Tensor): c.Tensor {
   return c.pad(c.cumsum(increments, 1), 1, 1, 0);
 }
-const cumulated3 = (increments: c.Tensor): c.Tensor => c.pad(c.cumsum(increments, 1), 1, 1, 0);
+/**
+ * Pots that main effects fill: rank r holds at most `size_r` times what all levers could pour into it at their top levels, and takes in 1 - exp(-poured /
+ * pot). Levers that pour into one pot stand in for each other, in proportion to their own effects on this unit.
+ */
+function potsOf(
+  weights: c.Tensors,
+  main: readonly c.Tensor[],
+  sizes: readonly number[],
+  ranks: number,
+  positive: (x: c.Tensor) => c.Tensor,
+): { readonly score: c.Tensor[]; readonly strength: c.Tensor } {
+  const share = c.softplus(weights.potShare as c.Tensor);
+  const shareOf = (l: number): c.Tensor => c.slice(share, 0, l, l + 1);
+  const tops = sumAll(main.map((f, l) => c.mul(c.slice(f, 1, sizes[l] - 1, sizes[l]), shareOf(l))));
+  const pot = c.add(c.mul(c.abs(tops), c.softplus(weights.potSize as c.Tensor)), 1e-3);
+  const score = main.map((f, l) => c.div(c.mul(c.expand(f, 2), c.reshape(shareOf(l), [1, 1, ranks])), c.expand(pot, 1)));
+  return { score, strength: c.mul(pot, positive(weights.potStrength as c.Tensor)) };
+}
+
+/** Groups of the weights of the ranks. */
+function laterGroups(init: c.Init): string[] {
+  const groups = new Set<string>();
+  const walk = (tree: c.Init): void => {
+    for (const entry of Object.values(tree)) {
+      if ("kind" in entry && entry.kind === "weight") groups.add((entry as c.Weight).group);
+      else walk(entry as c.Init);
+    }
+  };
+  walk(init);
+  return [...groups].filter((group) => group.startsWith("ranks"));
+}
 
 function sumAll(parts: readonly c.Tensor[]): c.Tensor {
   return parts.reduce((sum, x) => c.add(sum, x));
 }
 
-function many(layers: readonly c.Layer<[x: c.Tensor], c.Tensor>[]): c.Init {
+function many(layers: readonly Head[]): c.Init {
   return Object.fromEntries(layers.map((layer, l) => [l, layer.init]));
 }
 

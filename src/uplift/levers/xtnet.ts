@@ -2,7 +2,7 @@ import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import type { Model } from "../../model/contract.ts";
 import { outcomeLoss } from "../net/outcome.ts";
-import { type TrainingConfig, trainingConfig, widths } from "../net/settings.ts";
+import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
 import { leverNetModel } from "./leverNet.ts";
 

@@ -19,11 +19,13 @@ export interface EmitOptions {
   readonly producer?: string;
   /** Name and value pairs for whoever reads the file. */
   readonly metadata?: Readonly<Record<string, string>>;
+  /** The graph will run on one thread only: segments may then be added row by row. Defaults to false. */
+  readonly oneThread?: boolean;
 }
 
 /** The graph as the bytes of an .onnx file. Inputs and outputs keep their names; symbols become dimension parameters. */
 export function emit(graph: Graph, options: EmitOptions = {}): Uint8Array {
-  const body = new Emitter(graph);
+  const body = new Emitter(graph, options.oneThread ?? false);
   for (const x of graph.nodes) body.add(x);
   const model = new ProtoWriter().int(1, irVersion).text(2, options.producer ?? "liftwise");
   const outputs = Object.entries(graph.outputs);
@@ -91,7 +93,10 @@ class Emitter {
   private readonly symbols = new Map<string, string>();
   private readonly sloped: ReadonlySet<Tensor>;
 
-  constructor(graph: Graph) {
+  private readonly oneThread: boolean;
+
+  constructor(graph: Graph, oneThread: boolean) {
+    this.oneThread = oneThread;
     this.sloped = new Set(graph.nodes.filter((x) => x.op === "eluSlope").map((x) => x.inputs[0]));
   }
 
@@ -220,7 +225,11 @@ class Emitter {
         return this.op("Gather", of, { axis: { int: 0 } });
       case "segmentSum": {
         const zeros = this.op("Expand", [this.float(0), this.shape(x.shape)]);
-        // Not ScatterND, which adds rows from several threads at once and loses some of them (onnxruntime 1.30).
+        // ScatterND is nine times as fast, and adds in the same order; but on several threads it loses some of the rows (onnxruntime 1.30).
+        if (this.oneThread)
+          return this.op("ScatterND", [zeros, this.op("Unsqueeze", [this.op("Cast", [of[1]], { to: { int: elementType.int64 } }), this.list(-1)]), of[0]], {
+            reduction: { text: "add" },
+          });
         const [values, segments] = x.inputs;
         const lead = segments.shape.length;
         const flat = (shape: Shape): Shape => [-1, ...shape.slice(lead)];

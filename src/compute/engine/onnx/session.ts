@@ -19,11 +19,12 @@ export function onnxEngine(id: "onnx" | "onnx-web", version: string, runtime: Ru
   return { id, version, precision: "float32", compile: (graph, options) => compile(graph, options) };
 
   async function compile(graph: Graph, { threads, rows = Number.POSITIVE_INFINITY }: CompileOptions): Promise<Program> {
-    const session = await runtime.InferenceSession.create(emit(graph), {
+    const worked = matmulWork(graph, rows) < worthThreads ? 1 : threads;
+    const session = await runtime.InferenceSession.create(emit(graph, { oneThread: worked === 1 && id === "onnx" }), {
       executionProviders: [provider],
       graphOptimizationLevel: "all",
       executionMode: "sequential",
-      intraOpNumThreads: matmulWork(graph, rows) < worthThreads ? 1 : threads,
+      intraOpNumThreads: worked,
       interOpNumThreads: 1,
       enableMemPattern: true,
       logSeverityLevel: 3,
