@@ -41,10 +41,13 @@ function innermost(issue: Issue): Issue[] {
   const foreign = (error: Issue): boolean => error.path.length === 0 && (error.code === "invalid_type" || error.code === "invalid_value");
   const near = below.find((errors) => !errors.some(foreign));
   if (near !== undefined) return near.map((error) => ({ ...error, path: [...issue.path, ...error.path] }));
-  const wanted = below
-    .flat()
-    .flatMap((error) => (error.code === "invalid_value" ? error.values.map(String) : error.code === "invalid_type" ? [`of type ${error.expected}`] : []));
-  return [{ code: "custom", path: issue.path, message: `must be ${oneOf([...new Set<string>(wanted)])}` }];
+  const complaints = below.flat();
+  const values = complaints.flatMap((error) => (error.code === "invalid_value" ? error.values : []));
+  const types = new Set(complaints.flatMap((error) => (error.code === "invalid_type" ? [error.expected as string] : [])));
+  // Where a word stands for an object with settings, the word is what to correct.
+  if (values.length > 0) types.delete("object");
+  if (types.size === 0) return [{ code: "invalid_value", path: issue.path, values, message: issue.message }];
+  return [{ code: "custom", path: issue.path, message: `must be ${oneOf([...values.map(String), ...Array.from(types, (type) => `of type ${type}`)])}` }];
 }
 
 function describe(issue: Issue, value: unknown, schema: z.ZodType): string {

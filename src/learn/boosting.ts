@@ -165,13 +165,15 @@ async function fitBoosting(
     tweediePower,
     maxDepth: config.maxDepth === 0 ? Number.POSITIVE_INFINITY : config.maxDepth,
     monotone: directions(config, x),
+    effectL2: 0,
+    minArmRows: 0,
   };
-  const shop = openWorkshop(x, y, weight, settings, helpersFor(x, config.rounds, context.threads), context.signal);
+  const shop = openWorkshop(x, { y, weight }, settings, helpersFor(x, config.rounds, context.threads), context.signal);
   try {
     const folded = config.folds >= 2 && used.length >= 2 * config.folds;
     const { forest, start, heldLoss } = await (folded ? boostByFolds : boostByShare)(shop, used, config, context.rng);
     return fittedBoosting(
-      { forest, start, scale: config.learningRate, validationLoss: heldLoss, columns: x.columns.map((c) => c.name) },
+      { forest, start: start[0], scale: config.learningRate, validationLoss: heldLoss, columns: x.columns.map((c) => c.name) },
       lossOf(loss, tweediePower),
     );
   } finally {

@@ -6,7 +6,7 @@ import { usageError } from "../base/errors.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { Metric, Score, Statistic } from "./contract.ts";
 import { armOf, pointScore } from "./define.ts";
-import { drawCounts, type ResampleKind, unitsOf } from "./resample.ts";
+import { drawCounts, type ResampleKind, type Units, unitsOf } from "./resample.ts";
 import { type Scored, scored } from "./scored.ts";
 
 export interface IntervalSettings {
@@ -93,7 +93,8 @@ export function evaluate(requests: readonly Request[], prediction: Float64Array,
     const [low, high] = statistic.range ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
     const [least, most] = around(point.value, se, level);
     // An answer that does not exist has said why; its resamples need not repeat it.
-    const notes = [...(point.notes ?? []), ...(note === undefined || Number.isNaN(point.value) ? [] : [note])];
+    const about = Number.isNaN(point.value) ? [] : [...(note === undefined ? [] : [note]), ...fewGroups(units)];
+    const notes = [...(point.notes ?? []), ...about];
     const score = { ...point, se: Number.isNaN(point.value) ? Number.NaN : se, interval: [Math.max(low, least), Math.min(high, most)] as const };
     return { score: notes.length === 0 ? score : { ...score, notes }, draws: draws[s], units: units.count };
   });
@@ -136,6 +137,11 @@ function spread(draws: Float64Array, units: number): { readonly se: number; read
   return answered.length === draws.length
     ? { se }
     : { se, note: `${draws.length - answered.length} of ${draws.length} resamples have no answer and are left out of the standard error` };
+}
+
+/** Clustered standard errors are too small, and rough, on few clusters. */
+function fewGroups({ of, count }: Units): string[] {
+  return of === undefined || count < 2 || count >= 20 ? [] : [`there are ${count} groups only: a standard error that rests on so few is not to be trusted`];
 }
 
 function around(value: number, se: number, level: number): readonly [number, number] {

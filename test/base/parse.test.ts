@@ -29,6 +29,8 @@ test.each([
   [{ folds: Number.NaN }, 'm: config "folds" must be of type number; got NaN'],
   [{ clip: 0.5 }, 'm: config "clip" must be less than 0.5; got 0.5'],
   [{ how: "shares" }, 'm: config "how" must be auto or share; got "shares", did you mean "share"?'],
+  [{ learner: "lineer" }, 'm: config "learner" must be linear or boosting; got "lineer", did you mean "linear"?'],
+  [{ learner: 3 }, 'm: config "learner" must be linear or boosting; got 3'],
   [{ learner: { id: "lineer" } }, 'm: config "learner.id" must be linear or boosting; got "lineer", did you mean "linear"?'],
   [{ learner: { id: "linear", lambda: -1 } }, 'm: config "learner.lambda" must be at least 0; got -1'],
   [{ learner: { id: "linear", lambda: "x" } }, 'm: config "learner.lambda" must be auto or of type number; got "x"'],

@@ -48,7 +48,7 @@ test("a reader that closes the pipe early is no error", async () => {
 });
 
 test("Ctrl-C stops a comparison with exit code 130 and leaves nothing behind", async () => {
-  const child = started("compare simulate:email --models dr-learner --dr-learner.bootstrap 200 --out run");
+  const child = started("compare simulate:email --models dr-learner --dr-learner.outcome-learner linear --dr-learner.bootstrap 500 --out run");
   const done = ended(child);
   for (let waited = 0; waited < 200 && !readdirSync(folder).some((name) => name.startsWith("run.part")); waited++)
     await new Promise((tick) => setTimeout(tick, 50));

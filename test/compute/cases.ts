@@ -317,6 +317,15 @@ export const cases: readonly Case[] = [
     want: (a: M, b: M) => a.map((row, i) => [row, b[i]]),
   },
   { name: "slice", shapes: [[3, 4]], build: (x) => c.slice(x, 1, 1, 3), want: (a: M) => a.map((row) => row.slice(1, 3)) },
+  {
+    name: "slices with a gap, an overlap and another axis",
+    shapes: [[2, 6, 3]],
+    build: (x) => {
+      const [a, b, d, e] = [c.slice(x, 1, 0, 2), c.slice(x, 1, 3, 5), c.slice(x, 1, 4, 6), c.slice(x, 2, 1, 2)];
+      return c.add(c.mul(c.add(a, c.square(b)), d), c.sum(c.square(e), [1, 2], { keep: true }));
+    },
+    want: (x: C) => x.map((m) => [0, 1].map((i) => [0, 1, 2].map((j) => (m[i][j] + m[3 + i][j] ** 2) * m[4 + i][j] + total(m.map((row) => row[1] ** 2))))),
+  },
   { name: "take", shapes: [[3, 4, 2]], build: (x) => c.take(x, 1, 2), want: (a: C) => a.map((one) => one[2]) },
   {
     name: "split",

@@ -86,6 +86,23 @@ describe("standard errors", () => {
     expect(few.notes?.[0]).toMatch(/of 400 resamples have no answer/);
   });
 
+  test("that rests on fewer than twenty groups is noted", () => {
+    const few = trial(
+      100,
+      18,
+      Array.from({ length: 100 }, (_, i) => i % 19),
+    );
+    const enough = trial(
+      100,
+      18,
+      Array.from({ length: 100 }, (_, i) => i % 20),
+    );
+    expect(scoreWithInterval(qini, few.good, few.data, {}, settings).notes).toEqual([
+      "there are 19 groups only: a standard error that rests on so few is not to be trusted",
+    ]);
+    expect(scoreWithInterval(qini, enough.good, enough.data, {}, settings).notes).toBeUndefined();
+  });
+
   test("settings out of bounds are usage errors", () => {
     const { data, good } = trial(20, 6);
     expect(() => scoreWithInterval(auuc, good, data, {}, { ...settings, replicates: 1 })).toThrow("replicates must be a whole number of at least 2; got 1");

@@ -44,9 +44,13 @@ export async function sideBySide(journeys: Journeys, { mechanisms, halfLife, tru
   const k = journeys.channels.length;
   const cost = new Array<number>(k).fill(0);
   const touches = new Array<number>(k).fill(0);
-  for (let i = 0; i < journeys.channel.length; i++) {
-    cost[journeys.channel[i]] += journeys.cost?.[i] ?? 0;
-    touches[journeys.channel[i]]++;
+  for (let j = 0; j < journeyCount(journeys); j++) {
+    // A path that was counted stands for all who took it; a journey of a log for one.
+    const users = Math.max(1, journeys.conversions[j] + journeys.nulls[j]);
+    for (let i = journeys.offsets[j]; i < journeys.offsets[j + 1]; i++) {
+      cost[journeys.channel[i]] += journeys.cost?.[i] ?? 0;
+      touches[journeys.channel[i]] += users;
+    }
   }
   const credits: ChannelCredit[] = [];
   for (const mechanism of mechanisms) credits.push(await mechanism.credit(journeys, { halfLife, rng }));

@@ -3,10 +3,11 @@ import type { Rng } from "../../base/rng.ts";
 /** Dimensions of taste. */
 export const traits = 6;
 export const categories = 120;
-export const brands = 2000;
 const prices = 10;
-const shops = 400;
 const creatives = 30;
+/** Brands and shops are as many as the ads need: about a dozen ads of a brand, 60 of a shop. */
+const brandsOf = (ads: number): number => Math.max(20, Math.round(ads / 12));
+const shopsOf = (ads: number): number => Math.max(10, Math.round(ads / 60));
 
 /** The ads on offer in a simulation. */
 export interface Catalogue {
@@ -26,6 +27,7 @@ export interface Catalogue {
 /** Traits and quality of an ad come from its category, its brand and itself, so that a rare ad can be known by its kind. */
 export function drawAds(ads: number, rng: Rng): Catalogue {
   const normal = (n: number, deviation: number): Float64Array => Float64Array.from({ length: n }, () => deviation * rng.normal());
+  const [brands, shops] = [brandsOf(ads), shopsOf(ads)];
   const ofCategory = normal(categories * traits, 0.5);
   const ofBrand = normal(brands * traits, 0.3);
   const [categoryQuality, brandQuality, shopQuality] = [normal(categories, 0.4), normal(brands, 0.5), normal(shops, 0.3)];
@@ -52,7 +54,7 @@ export function drawAds(ads: number, rng: Rng): Catalogue {
 
 /** Number of indices of each ad field, index 0 (unknown, padding) included. */
 export function adSizes(ads: number): readonly number[] {
-  return [ads, categories, brands, prices, shops, creatives].map((count) => count + 1);
+  return [ads, categories, brandsOf(ads), prices, shopsOf(ads), creatives].map((count) => count + 1);
 }
 
 /** Cosine of two ads over the traits `from .. to - 1`, with the error of an encoder. */

@@ -35,6 +35,14 @@ export interface Workshop {
   close(): Promise<void>;
 }
 
+/** What is boosted: n outcomes, weights where rows do not count once each, and arms where the score is told apart by arm. */
+export interface Outcomes {
+  readonly y: Float64Array;
+  readonly weight?: Float64Array;
+  readonly arm?: Int32Array;
+  readonly arms?: number;
+}
+
 /** Rows times columns times rounds, some ten in a nanosecond: below this, starting threads costs more than it saves. */
 const worthHelpers = 2e8;
 
@@ -43,25 +51,19 @@ export function helpersFor(x: Features, rounds: number, threads: number): number
   return x.rows * x.columns.length * rounds < worthHelpers ? 0 : Math.max(0, threads - 1);
 }
 
-export function openWorkshop(
-  x: Features,
-  y: Float64Array,
-  weight: Float64Array | undefined,
-  settings: BoostSettings,
-  helpers: number,
-  signal: AbortSignal,
-): Workshop {
+export function openWorkshop(x: Features, { y, weight, arm, arms = 1 }: Outcomes, settings: BoostSettings, helpers: number, signal: AbortSignal): Workshop {
   const plan: Plan = { bytes: 64 };
   const table = planTable(plan, x, settings.bins);
   const leaves = Math.max(1, Math.min(settings.maxLeaves, Math.floor(x.rows / settings.minRows)));
   const { loss, tweediePower, monotone } = settings;
-  const layout = planJob(plan, table, { loss, tweediePower, monotone, weighted: weight !== undefined, leaves: leaves + 1, threads: helpers + 1 });
+  const layout = planJob(plan, table, { loss, tweediePower, monotone, arms, weighted: weight !== undefined, leaves: leaves + 1, threads: helpers + 1 });
   const memory = openMemory(plan);
   fillTable(memory, kernelsOn(memory), table, x);
   const job = openJob(memory, layout);
   job.control.fill(0);
   job.written.fill(-1);
   job.y.set(y);
+  if (arm !== undefined && arms > 1) job.arm.set(arm);
   if (weight !== undefined) job.weight?.set(weight);
   const work = (which: number, task: number, slot: number): void => operate(job, which, task, slot);
   const solo = alone(work);
@@ -70,7 +72,9 @@ export function openWorkshop(
   const { failed, left } = joinAll(pool, memory, job);
   const close = async (): Promise<void> => {
     dismiss(job.control);
-    await Promise.race([left, new Promise((resolve) => setTimeout(resolve, 200))]);
+    let timer: NodeJS.Timeout | undefined;
+    await Promise.race([left, new Promise((resolve) => (timer = setTimeout(resolve, 200)))]);
+    clearTimeout(timer);
     await pool.close();
     closeMemory(memory);
   };
@@ -89,7 +93,8 @@ function joinAll(pool: Pool, memory: WasmMemory, job: Job): { failed: () => unkn
 
 export interface Boosted {
   readonly forest: Forest;
-  readonly start: number;
+  /** Score before the first tree, by arm. */
+  readonly start: readonly number[];
   /** Mean loss of the held-out rows with 0, 1, ... trees; empty where no rows were held out. */
   readonly heldLoss: readonly number[];
 }
@@ -98,11 +103,19 @@ export interface Boosted {
  * Boosts on `rows` for so many rounds; where rows are held out, stops `patience` rounds after the best and keeps the trees up to it.
  * Rows in neither list take no part.
  */
-export async function boost(shop: Workshop, rows: Int32Array, held: Int32Array | undefined, rounds: number, rng: Rng): Promise<Boosted> {
+export async function boost(
+  shop: Workshop,
+  rows: Int32Array,
+  held: Int32Array | undefined,
+  rounds: number,
+  rng: Rng,
+  progress?: (share: number) => void,
+): Promise<Boosted> {
   const { job, settings, signal } = shop;
-  const start = job.loss.start(weightedMean(job, rows));
-  job.score.fill(start);
-  const draft = draftForest();
+  const start = startingScores(job, rows);
+  if (start.length === 1) job.score.fill(start[0]);
+  else for (let i = 0; i < job.score.length; i++) job.score[i] = start[job.arm[i]];
+  const draft = draftForest(start.length);
   const heldLoss = held === undefined ? [] : [meanLoss(job, held)];
   let best = 0;
   let breath = performance.now();
@@ -120,6 +133,7 @@ export async function boost(shop: Workshop, rows: Int32Array, held: Int32Array |
     await phase(shop, operation.addLeaves, leaves, taken * 2);
     job.arguments[argument.others] = others;
     await phase(shop, operation.walk, Math.ceil(others / job.layout.chunk), others * 20);
+    progress?.((round + 1) / rounds);
     if (held === undefined) continue;
     heldLoss.push(meanLoss(job, held));
     if (heldLoss[round + 1] < heldLoss[best]) best = round + 1;
@@ -189,15 +203,18 @@ function sampleColumns(job: Job, share: number, rng: Rng, round: number): number
   return taken.length;
 }
 
-function weightedMean({ y, weight }: Job, rows: Int32Array): number {
-  let sum = 0;
-  let total = 0;
+/** Score of the best constant, by arm; an arm without rows has that of all. */
+function startingScores({ y, weight, arm, layout, loss }: Job, rows: Int32Array): number[] {
+  const sum = new Float64Array(layout.arms);
+  const total = new Float64Array(layout.arms);
   for (const i of rows) {
     const w = weight === undefined ? 1 : weight[i];
-    sum += w * y[i];
-    total += w;
+    const k = layout.arms > 1 ? arm[i] : 0;
+    sum[k] += w * y[i];
+    total[k] += w;
   }
-  return sum / total;
+  const all = sum.reduce((a, b) => a + b, 0) / total.reduce((a, b) => a + b, 0);
+  return Array.from(sum, (s, k) => loss.start(total[k] > 0 ? s / total[k] : all));
 }
 
 function meanLoss({ loss, y, score, weight }: Job, rows: Int32Array): number {

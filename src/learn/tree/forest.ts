@@ -108,6 +108,20 @@ export function addPredictions(forest: Forest, x: Features, scale: number, into:
   }
 }
 
+/** The same for trees with several outputs, each into its own list. */
+export function addOutputs(forest: Forest, x: Features, scale: number, into: readonly Float64Array[]): void {
+  const block = 2048;
+  const leaf = new Int32Array(block);
+  const { outputs, value } = forest;
+  for (let begin = 0; begin < x.rows; begin += block) {
+    const end = Math.min(x.rows, begin + block);
+    for (const root of forest.roots) {
+      walk(forest, root, x, begin, end, leaf);
+      for (let k = 0; k < outputs; k++) for (let i = begin; i < end; i++) into[k][i] += scale * value[leaf[i - begin] * outputs + k];
+    }
+  }
+}
+
 /** Sum of the gains of each column's splits, p numbers; all zero where nothing was split. */
 export function gainByFeature(forest: Forest, columns: number): Float64Array {
   const total = new Float64Array(columns);

@@ -250,12 +250,30 @@ async function partRows(growth: Growth, leaf: Leaf): Promise<number> {
 }
 
 /** Bounds of both children: below a monotone split neither side may pass the middle of the two values. */
-function childBounds(leaf: Leaf, left: Float64Array, right: Float64Array, direction: number, limits: SplitLimits): [readonly [number, number], readonly [number, number]] {
+function childBounds(
+  leaf: Leaf,
+  left: Float64Array,
+  right: Float64Array,
+  direction: number,
+  limits: SplitLimits,
+): [readonly [number, number], readonly [number, number]] {
   const { low, high } = leaf;
-  if (direction === 0) return [[low, high], [low, high]];
+  if (direction === 0)
+    return [
+      [low, high],
+      [low, high],
+    ];
   const value = (sums: Float64Array): number => leafValue(sums[0], sums[1], limits.l1, limits.l2, low, high);
   const middle = (value(left) + value(right)) / 2;
-  return direction > 0 ? [[low, middle], [middle, high]] : [[middle, high], [low, middle]];
+  return direction > 0
+    ? [
+        [low, middle],
+        [middle, high],
+      ]
+    : [
+        [middle, high],
+        [low, middle],
+      ];
 }
 
 const sumsOf = ({ sums, low, high }: Leaf): NodeSums => ({ g: sums[0], h: sums[1], n: sums[2], low, high });

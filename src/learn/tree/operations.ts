@@ -156,7 +156,18 @@ function searchIn(job: Job, j: number, base: number, from: number, place: number
   const { kind, bins } = layout.table.columns[j];
   const at = place * foundSize(layout.arms);
   const shift = numbers[number.countShift];
-  if (layout.arms > 1) scanArms(words, base, bins, kind === "category", shift, numbers.subarray(from + bounds.sums, from + bounds.sums + 3 * layout.arms), limitsOf(numbers), splits, at);
+  if (layout.arms > 1)
+    scanArms(
+      words,
+      base,
+      bins,
+      kind === "category",
+      shift,
+      numbers.subarray(from + bounds.sums, from + bounds.sums + 3 * layout.arms),
+      limitsOf(numbers),
+      splits,
+      at,
+    );
   else if (kind === "number") scanNumber(words, base, bins, shift, sumsAt(numbers, from), layout.monotone[j], limitsOf(numbers), splits, at);
   else scanCategory(words, base, bins, shift, sumsAt(numbers, from), limitsOf(numbers), splits, at);
 }

@@ -41,7 +41,7 @@ export async function estimatedPropensity(
     for (let k = 0; k < sizes[l]; k++) {
       const given = Float64Array.from(own, (level) => (level === k ? 1 : 0));
       const constant = given.every((value) => value === given[0]);
-      scores.push(constant ? given : await crossFit(chosen(learner, "classifier"), x, given, undefined, drawn, { ...context, rng: context.rng.split(`lever ${l}`, k) }));
+      scores.push(constant ? given : await crossFit(chosen(learner, "classifier"), x, given, undefined, drawn, undefined, { ...context, rng: context.rng.split(`lever ${l}`, k) }));
     }
     for (let i = 0; i < x.rows; i++) {
       const total = scores.reduce((sum, score) => sum + score[i], 0);

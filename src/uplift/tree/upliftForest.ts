@@ -25,6 +25,7 @@ import { effectRule } from "./constraint.ts";
 import { type CriterionName, criterionFor, criterionNames } from "./criterion.ts";
 import { type ForestPlan, forestSeed, type GrownTree, openCrew } from "./forest.ts";
 import { openForest, planForest } from "./layout.ts";
+import { armWeights } from "./weights.ts";
 
 export interface UpliftForestConfig {
   readonly trees: number;
@@ -189,32 +190,17 @@ function assembled(trees: readonly GrownTree[], columns: readonly BinnedColumn[]
   return { forest, columns: columns.map((column) => ({ ...column, codes: 0 })), arms, rows, gains, criterion };
 }
 
-/**
- * Weighted outcome and weight of each row as whole numbers. Where propensities are known, a row stands for as many as its arm was unlikely
- * for it (Horvitz1952), relative to the arm's share.
- */
-function writeRecords(records: Int32Array, { y, weight, arm, arms, propensity }: Experiment): ReturnType<typeof unitsFor> {
-  const n = y.length;
-  const w = new Float64Array(n);
-  const total = new Float64Array(arms.length);
-  const inverse = new Float64Array(arms.length);
-  for (let i = 0; i < n; i++) {
-    w[i] = weight === undefined ? 1 : weight[i];
-    total[arm[i]] += w[i];
-    if (propensity === undefined) continue;
-    w[i] /= propensity[arm[i]][i];
-    inverse[arm[i]] += w[i];
-  }
-  const empty = total.indexOf(0);
-  if (empty >= 0) throw dataError(`uplift forest: no row of arm "${arms[empty]}" has a weight above 0; leave the arm out or correct the weights`);
+/** Weighted outcome and weight of each row as whole numbers. */
+function writeRecords(records: Int32Array, experiment: Experiment): ReturnType<typeof unitsFor> {
+  const { y } = experiment;
+  const w = armWeights(experiment, "uplift forest");
   let [mostY, mostW] = [0, 0];
-  for (let i = 0; i < n; i++) {
-    if (propensity !== undefined) w[i] *= total[arm[i]] / inverse[arm[i]];
+  for (let i = 0; i < y.length; i++) {
     mostY = Math.max(mostY, Math.abs(w[i] * y[i]));
     mostW = Math.max(mostW, w[i]);
   }
-  const units = unitsFor(n, mostY, mostW);
-  for (let i = 0; i < n; i++) {
+  const units = unitsFor(y.length, mostY, mostW);
+  for (let i = 0; i < y.length; i++) {
     records[2 * i] = Math.round((w[i] * y[i]) / units.g);
     records[2 * i + 1] = w[i] > 0 ? Math.max(1, Math.round(w[i] / units.h)) : 0;
   }

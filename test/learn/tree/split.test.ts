@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Rng } from "../../../src/base/rng.ts";
-import { categorySet, found, leafValue, type NodeSums, type SplitLimits, scanCategory, scanNumber } from "../../../src/learn/tree/split.ts";
+import { categorySet, found, foundSize, leafValue, type NodeSums, type SplitLimits, scanCategory, scanNumber } from "../../../src/learn/tree/split.ts";
 import { expectClose, float64 } from "../../tolerance.ts";
 
 /** Rows of one node on one column: codes with many ties, 0 for missing, whole gradients and curvatures. */
@@ -75,7 +75,7 @@ function bruteForce(
 
 function drawLimits(rng: Rng, categorySmoothing: number): SplitLimits {
   const some = (value: number): number => (rng.bernoulli(0.5) ? value : 0);
-  return { minRows: 1 + some(rng.int(5)), minWeight: some(4), minGain: some(3), l1: some(6), l2: some(2), categorySmoothing };
+  return { minRows: 1 + some(rng.int(5)), minWeight: some(4), minGain: some(3), l1: some(6), l2: some(2), categorySmoothing, effectL2: 0, minArmRows: 0 };
 }
 
 function sumsOf({ code, g, h }: Case, rng: Rng): NodeSums {
@@ -98,7 +98,7 @@ test("numbers: the split found gains as much as the best of all cuts tried one b
     const limits = drawLimits(rng, 0);
     const node = sumsOf(cases, rng);
     const direction = rng.int(3) - 1;
-    const out = new Float64Array(found.size);
+    const out = new Float64Array(foundSize(1));
     scanNumber(cellsOf(cases), 0, cases.bins, countShift, node, direction, limits, out, 0);
     // Missing against the rest is no cut along the column: the direction does not bind it.
     const bound = (side: ReadonlySet<number>): number => (side.size >= cases.bins - 1 && !side.has(0) ? 0 : direction);
@@ -123,9 +123,9 @@ test("categories: without smoothing, penalty and bounds the split gains as much 
   let splits = 0;
   for (let round = 0; round < 400; round++) {
     const cases = draw(rng, rng.bernoulli(0.5) === 1, 6);
-    const limits: SplitLimits = { minRows: 1, minWeight: 0, minGain: 0, l1: 0, l2: 0, categorySmoothing: 0 };
+    const limits: SplitLimits = { minRows: 1, minWeight: 0, minGain: 0, l1: 0, l2: 0, categorySmoothing: 0, effectL2: 0, minArmRows: 0 };
     const node = { ...sumsOf(cases, rng), low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
-    const out = new Float64Array(found.size);
+    const out = new Float64Array(foundSize(1));
     const order = scanCategory(cellsOf(cases), 0, cases.bins, countShift, node, limits, out, 0);
     expectClose(
       out[found.gain],
@@ -135,7 +135,7 @@ test("categories: without smoothing, penalty and bounds the split gains as much 
     );
     if (out[found.gain] === 0) continue;
     splits++;
-    const [word] = categorySet(order, out, cases.bins, node.n);
+    const [word] = categorySet(order, out[found.cut], out[found.leftN], cases.bins, node.n);
     const left = cases.code.map((c, i) => (((word >> c) & 1) === 1 ? i : -1)).filter((i) => i >= 0);
     expect([sum(cases.g, left), sum(cases.h, left), left.length]).toEqual([out[found.leftG], out[found.leftH], out[found.leftN]]);
     const absent = Array.from({ length: cases.bins }, (_, c) => c).filter((c) => !cases.code.includes(c));
@@ -150,7 +150,7 @@ test("categories: with smoothing the split gains as much as the best cut of the 
     const cases = draw(rng, true, 8);
     const limits = drawLimits(rng, 3);
     const node = sumsOf(cases, rng);
-    const out = new Float64Array(found.size);
+    const out = new Float64Array(foundSize(1));
     scanCategory(cellsOf(cases), 0, cases.bins, countShift, node, limits, out, 0);
     const rows = cases.code.map((_, i) => i);
     const mean = (c: number): number => {
@@ -176,10 +176,10 @@ test("a leaf's value minimises its penalised loss within its bounds", () => {
 });
 
 test("a node whose rows share one code has no split", () => {
-  const out = new Float64Array(found.size).fill(9);
+  const out = new Float64Array(foundSize(1)).fill(9);
   const cases: Case = { bins: 4, code: [2, 2, 2], g: [1, -5, 4], h: [1, 1, 1] };
   const node = { g: 0, h: 3, n: 3, low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
-  const limits = { minRows: 1, minWeight: 0, minGain: 0, l1: 0, l2: 0, categorySmoothing: 0 };
+  const limits = { minRows: 1, minWeight: 0, minGain: 0, l1: 0, l2: 0, categorySmoothing: 0, effectL2: 0, minArmRows: 0 };
   scanNumber(cellsOf(cases), 0, 4, countShift, node, 0, limits, out, 0);
   expect(out[found.gain]).toBe(0);
   out.fill(9);

@@ -99,15 +99,17 @@ describe.skipIf(!isBuilt)("threads in step (needs `npm run build`)", () => {
       l1: 0,
       l2: 1,
       categorySmoothing: 5,
+      effectL2: 0,
+      minArmRows: 0,
     };
     const rows = Int32Array.from({ length: 25_000 }, (_, i) => i);
     const held = Int32Array.from({ length: n - 25_000 }, (_, i) => 25_000 + i);
     const run = async (helpers: number): Promise<unknown> => {
-      const shop = openWorkshop(x, y, undefined, settings, helpers, new AbortController().signal);
+      const shop = openWorkshop(x, { y }, settings, helpers, new AbortController().signal);
       try {
         const boosted = await boost(shop, rows, held, 12, new Rng(3));
         // The scores kept while boosting are those the finished trees predict.
-        const again = new Float64Array(n).fill(boosted.start);
+        const again = new Float64Array(n).fill(boosted.start[0]);
         const early = boosted.heldLoss.length - 1 > boosted.forest.roots.length;
         addPredictions(boosted.forest, x, settings.learningRate, again);
         if (!early) expect(Float64Array.from(shop.job.score)).toEqual(again);
