@@ -13,7 +13,8 @@ import { type Verb, verb } from "./verb.ts";
 
 const options = z.strictObject({
   ...roleShape,
-  model: z.string().min(1).describe("the model to fit; liftwise models lists them"),
+  model: z.string().min(1).optional().describe("the model to fit; liftwise models lists them; with --task levers m-dlri by default"),
+  task: z.string().min(1).optional().describe("what is to be predicted, as a check on the model: uplift, levers, ..."),
   out: outFolder,
   ...overwriteShape,
   missingOutcome: z.enum(["error", "drop"]).default("error").describe("rows whose outcome is missing: refuse them, or leave them out and say how many"),
@@ -35,10 +36,12 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
   examples: [
     "fit campaign.csv --treatment arm --control none --outcome bought --model dr-learner --seed 1 --out model",
     "fit simulate:email --outcome visit --model x-learner --out model",
+    "fit offers.csv --task levers --levers discount,subsidy --outcome spend --members 5 --out model",
   ],
   // An option that fit has too is reached with the model's name before it, as in compare: --r-learner.propensity.
-  parts: async ({ model }) => {
-    if (typeof model !== "string" || model === "") return [];
+  parts: async (given) => {
+    const model = modelAsked(given);
+    if (model === undefined) return [];
     const { id, config } = namedModel(model);
     return [
       { at: "", title: `options of ${id}`, schema: config },
@@ -46,7 +49,10 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
     ];
   },
   run: async ({ options: asked, parts, io }) => {
-    const model = namedModel(asked.model);
+    const name = modelAsked(asked);
+    if (name === undefined) throw usageError("--model is needed; liftwise models lists them");
+    const model = namedModel(name);
+    if (asked.task !== undefined && asked.task !== model.task) throw usageError(`--task ${asked.task}: ${model.id} is a model of task "${model.task}"; name another model, or leave --task out`);
     const source = namedData(asked.data, "fit");
     if (asked.outcome !== undefined && asked.outcome.length > 1)
       throw usageError(`--outcome names ${asked.outcome.length} columns, and a model is fitted to one; fit once for each`);
@@ -91,3 +97,9 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
     return 0;
   },
 });
+
+/** The model named, or the one that a task stands for. */
+function modelAsked({ model, task }: Readonly<Record<string, unknown>>): string | undefined {
+  if (typeof model === "string" && model !== "") return model;
+  return task === "levers" ? "m-dlri" : undefined;
+}

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { z } from "zod";
 import { usageError } from "../base/errors.ts";
 import type { RoleFlags } from "../data/open.ts";
+import type { LeverRole } from "../data/schema.ts";
 
 type Text = z.ZodOptional<z.ZodString>;
 type Texts = z.ZodOptional<z.ZodArray<z.ZodString>>;
@@ -15,6 +16,7 @@ export type RoleShape = {
   features: Texts;
   ignore: Texts;
   text: Texts;
+  levers: Texts;
   weight: Text;
   group: Text;
   time: Text;
@@ -36,6 +38,9 @@ export const roleShape: RoleShape = {
   features: columns.optional().describe("columns a model may see; by default every column without another part"),
   ignore: columns.optional().describe("columns that are no features: ids, what happened after the treatment"),
   text: columns.optional().describe("columns read as text whatever they look like: codes with leading zeros, numbers that are names"),
+  levers: columns
+    .optional()
+    .describe("columns of levers chosen together, each COLUMN or, with levels in order, the baseline first, and costs: COLUMN:none<5=0.5<10=1"),
   weight: column.optional().describe("column of row weights"),
   group: column.optional().describe("column of groups (user, shop) that are kept together in splits and resamples"),
   time: column.optional().describe("column of times, for splits in time"),
@@ -96,6 +101,7 @@ export function roleFlags({
   features,
   ignore,
   text,
+  levers,
   weight,
   group,
   time,
@@ -104,7 +110,23 @@ export function roleFlags({
   truth,
   potential,
 }: Omit<RoleOptions, "data">): RoleFlags {
-  return { treatment, control, outcome, features, ignore, text, weight, group, time, propensity, cost, truth, potential };
+  return { treatment, control, outcome, features, ignore, text, levers: levers?.map(leverOf), weight, group, time, propensity, cost, truth, potential };
+}
+
+/** "discount:none<5=0.5<10=1" as a lever; a column alone takes its levels from the data. */
+function leverOf(text: string): LeverRole {
+  const cut = text.indexOf(":");
+  if (cut < 0) return { column: text, levels: [] };
+  const parts = text
+    .slice(cut + 1)
+    .split("<")
+    .map((part) => part.split("="));
+  const levels = parts.map(([level]) => level.trim());
+  const doses = levels.map(Number);
+  const costs = parts.map(([, cost], k) => (cost === undefined && k === 0 ? 0 : Number(cost)));
+  const priced = parts.some(([, cost]) => cost !== undefined);
+  if (priced && costs.some(Number.isNaN)) throw usageError(`--levers: "${text}": give every level but the baseline a cost, or none`);
+  return { column: text.slice(0, cut), levels, ...(doses.some(Number.isNaN) ? {} : { doses }), ...(priced ? { costs } : {}) };
 }
 
 /** @throws LiftwiseError (usage) when no data is named, neither on the command line nor in the config */

@@ -19,6 +19,9 @@ const options = z.strictObject({
   data: z.string().min(1).describe("the file with one row a unit; it needs the columns the model was fitted on, and no others"),
   out: z.string().min(1).describe("file to write: .csv, .csv.gz, .tsv or .parquet"),
   id: z.array(z.string().min(1)).default([]).describe("columns to copy beside the predictions"),
+  cells: z.enum(["best", "all"]).default("best").describe("of several levers: the best cell of each row, or the effect of every cell"),
+  worth: z.number().min(0).default(1).describe("of several levers: what a unit of the outcome is worth, in units of the levers' costs"),
+  report: z.string().min(1).optional().describe("of several levers: HTML file with surface, curves, interactions and best cells"),
 });
 
 /** `predict DIR FILE --out PRED`: one row a unit, in the order of the file. */
@@ -29,7 +32,10 @@ export const predictVerb: Verb = verb({
   options,
   notes: `PREDICTIONS has one row a unit: the --id columns, then effect (two arms) or effect_ARM for each treated arm, in units of the outcome,
 and effect_lower, effect_upper (effect_lower_ARM, effect_upper_ARM) where the model gives intervals
-with --json: {"model","out","rows","columns":["effect",...],"arms":["ARM",...],"level":0.95,"notes":["..."]}; level is null without intervals`,
+of several levers (--task levers): the level of each lever in the row's best cell, value (worth of its effect less its cost), effect and logged_rows
+(0: never tried); or with --cells all effect_CELL for every cell
+with --json: {"model","out","rows","columns":["effect",...],"arms":["ARM",...],"level":0.95,"notes":["..."]}; level is null without intervals;
+of several levers {"model","out","rows","columns","insight":{"table","curves","interactions","monotone","best","warnings",...}}`,
   examples: ["predict model customers.csv --out effects.csv --id customer", "predict model customers.parquet --out effects.parquet"],
   run: async ({ options: asked, io }) => {
     checkWritable(asked.out, "--out");
@@ -38,6 +44,11 @@ with --json: {"model","out","rows","columns":["effect",...],"arms":["ARM",...],"
       const { data, ids } = await readUnits(asked.data, fitted.schema, asked.id);
       io.signal.throwIfAborted();
       const prediction = await fitted.predict(data);
+      if ("grid" in prediction) {
+        const { predictLevers } = await import("./predictLevers.ts");
+        await predictLevers(prediction, { ...asked, id: ids, name: fitted.model.id }, io);
+        return 0;
+      }
       if (!("effect" in prediction))
         throw usageError(`${asked.model}: ${fitted.model.id} is a model of task "${fitted.model.task}", which predict cannot write yet`);
       const effects = effectColumns(prediction);

@@ -1,6 +1,6 @@
 import { dataError, oneOf } from "../base/errors.ts";
 import { asCategory, type Dataset } from "./dataset.ts";
-import type { LeverRole } from "./schema.ts";
+import type { Column, LeverRole } from "./schema.ts";
 
 /**
  * Levers and the cells they span: a cell is one level of every lever, and its index counts with the last lever fastest. The table of cells is
@@ -107,9 +107,10 @@ export function cellCounts({ sizes }: LeverGrid, levels: Int32Array): ReadonlyMa
   return counts;
 }
 
-/** A lever from the data: levels in ascending order of their numbers, or in the order of the texts, the first being the baseline. */
-export function leverFrom(data: Dataset | { column(name: string): ReturnType<Dataset["column"]> }, column: string, where: string): LeverRole {
-  const { levels } = asCategory(data.column(column), where);
+/** A lever from its column: levels in ascending order of their numbers, or in the order of the texts, the first being the baseline. */
+export function leverFrom(columns: readonly Column[], name: string, where: string): LeverRole {
+  const column = columns.find((candidate) => candidate.name === name) as Column;
+  const { levels } = asCategory(column, `${where}: column "${name}"`, 200);
   const doses = levels.map(Number);
-  return doses.every((dose, k) => Number.isFinite(dose) && (k === 0 || dose > doses[k - 1])) ? { column, levels, doses } : { column, levels };
+  return doses.every((dose, k) => Number.isFinite(dose) && (k === 0 || dose > doses[k - 1])) ? { column: name, levels, doses } : { column: name, levels };
 }

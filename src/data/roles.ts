@@ -1,5 +1,6 @@
 import { dataError, oneOf, suggest, usageError } from "../base/errors.ts";
 import { asCategory } from "./dataset.ts";
+import { leverFrom } from "./levers.ts";
 import { type Column, columnLength, type LeverRole, type Roles } from "./schema.ts";
 
 /** Which column plays which part, as a person says it: on the command line, in a config file. What is left out comes from the catalogue, where the data is in it. */
@@ -15,6 +16,7 @@ export interface RoleFlags {
   readonly ignore?: readonly string[];
   readonly labels?: readonly string[];
   readonly surrogates?: readonly string[];
+  /** Levers; one without levels takes them from its column: numbers ascending, texts in their order, the first being the baseline. */
   readonly levers?: readonly LeverRole[];
   readonly weight?: string;
   readonly group?: string;
@@ -83,7 +85,7 @@ export function rolesFrom(flags: RoleFlags, columns: readonly Column[], base: Ro
   const roles: Omit<Roles, "features"> = {
     treatment,
     outcomes,
-    levers: flags.levers ?? base?.levers,
+    levers: flags.levers?.map((lever) => (lever.levels.length > 0 ? lever : leverFrom(columns, found(lever.column), where))) ?? base?.levers,
     labels: flags.labels?.map(found) ?? base?.labels,
     surrogates: (flags.surrogates?.map(found) ?? base?.surrogates)?.filter((name) => !outcomes.includes(name)),
     weight: flags.weight === undefined ? base?.weight : found(flags.weight),

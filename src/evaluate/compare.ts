@@ -105,13 +105,13 @@ export async function compare(data: Dataset, models: readonly (Model | Contender
     const test = one.take(concat(own.parts.map((part) => part.test)));
     const settings = { rng: rng.split("resample", o), replicates, level };
     results.push(
-      ...scoreAll(contenders, held, test, {
+      ...(await scoreAll(contenders, held, test, {
         metrics: metrics.filter((metric) => lacking(metric, one) === undefined),
         baselines,
         settings,
         signal,
         progress: (share, what) => progress((o + 0.8 + 0.2 * share) / byOutcome.length, what),
-      }),
+      })),
     );
   }
   progress(1, "done");

@@ -24,7 +24,7 @@ export interface Scoring {
  *
  * @param test the held-out rows, in the order of the predictions
  */
-export function scoreAll(contenders: readonly Contender[], held: readonly HeldOut[], test: Dataset, scoring: Scoring): ModelResult[] {
+export async function scoreAll(contenders: readonly Contender[], held: readonly HeldOut[], test: Dataset, scoring: Scoring): Promise<ModelResult[]> {
   const treated = test.treatment().arms.slice(1);
   const makers: { readonly arm: string; readonly view: (effect: readonly Float64Array[]) => View }[] = treated.map((arm, a) => ({
     arm,
@@ -32,17 +32,22 @@ export function scoreAll(contenders: readonly Contender[], held: readonly HeldOu
   }));
   const policy = treated.includes("best") ? "policy of the best arm" : "best";
   if (treated.length > 1) makers.push({ arm: policy, view: (effect) => policyView(policy, { arms: treated, effect }, test) });
-  return makers.flatMap(({ arm, view }, v) => {
+  const results: ModelResult[] = [];
+  for (const [v, { arm, view }] of makers.entries()) {
     const evaluations: Evaluation[][] = [];
-    const found = contenders.map((contender, m) => {
+    const found: ReturnType<typeof resultOf>[] = [];
+    for (const [m, contender] of contenders.entries()) {
+      // Without a turn of the event loop no signal can come in.
+      await new Promise(setImmediate);
       scoring.signal?.throwIfAborted();
       scoring.progress?.((v + m / contenders.length) / makers.length, `scoring ${contender.name}, ${test.roles.outcomes[0]}, ${arm}`);
       const seen = view(held[m].effect);
       evaluations.push(evaluationsOf(seen, test, scoring));
-      return resultOf(contender, held[m], seen, test, scoring);
-    });
-    return found.map((result, m) => ({ ...result, ...comparedTo(m, evaluations, contenders, scoring) }));
-  });
+      found.push(resultOf(contender, held[m], seen, test, scoring));
+    }
+    results.push(...found.map((result, m) => ({ ...result, ...comparedTo(m, evaluations, contenders, scoring) })));
+  }
+  return results;
 }
 
 // Whatever is evaluated, the resamples are those of the held-out rows.

@@ -59,6 +59,8 @@ export async function crossFit(
 ): Promise<Float64Array> {
   const prediction = new Float64Array(x.rows);
   for (let fold = 0; fold < folds.count; fold++) {
+    // Without a turn of the event loop no signal can come in.
+    await new Promise(setImmediate);
     context.signal.throwIfAborted();
     const learnFrom = rowsWhere(x.rows, (i) => folds.of[i] !== fold && (train === undefined || train(i)));
     const leftOut = rowsWhere(x.rows, (i) => folds.of[i] === fold);

@@ -26,7 +26,8 @@ export const linearConfig: z.ZodType<LinearConfig> = z.strictObject({
  *
  * Minimises mean(w (y - a - x'b)^2) + lambda b'b. `lambda: "auto"` takes the penalty with the least squared error of rows
  * left out one by one (Allen1974). Where columns depend on each other and lambda is 0, the solution of least norm is taken: directions whose eigenvalue is
- * below 1e-10 of the largest get no coefficient, and the report's `rank` says how many are left.
+ * below 1e-10 of the largest get no coefficient, and the report's `rank` says how many are left. Standard errors are those of least squares
+ * (HC1, or by clusters), whatever the penalty, so that intervals around a penalised fit keep their coverage.
  */
 export const ridge: Learner<"linear", typeof linearConfig> = {
   id: "linear",
@@ -67,8 +68,7 @@ function fitRidge(config: LinearConfig, x: Features, y: Float64Array, weight: Fl
   const coefficients = combine(eigen, u, lambda);
   let df = 1;
   for (let k = 0; k < u.length; k++) df += eigen.values[k] / (eigen.values[k] + lambda);
-  const covariance =
-    context.inference === undefined ? undefined : sandwich(encoder, x, y, weight, sums, eigen, lambda, coefficients, df, context.inference.cluster);
+  const covariance = context.inference === undefined ? undefined : sandwich(encoder, x, y, weight, sums, eigen, coefficients, df, context.inference.cluster);
   const report = { lambda, columns: encoder.names.length, rank: eigen.rank, df, ...(encoder.constant.length > 0 ? { constant: encoder.constant } : {}) };
   return fitted({ encoder, intercept: sums.mean, coefficients, covariance, report });
 }
@@ -171,6 +171,8 @@ function product(eigen: Spectrum, k: number, x: Float64Array): number {
 }
 
 // White1980 with the factor n / (n - df) (HC1); by clusters Liang1986 with G / (G - 1). Intercept first, then the p coefficients.
+// The spread is that of the fit without penalty, with the residuals of the fit at hand: a penalty trades variance for bias, and an interval
+// of the penalised variance alone would leave the bias out and be too narrow.
 function sandwich(
   encoder: Encoder,
   x: Features,
@@ -178,7 +180,6 @@ function sandwich(
   weight: Float64Array | undefined,
   sums: Sums,
   eigen: Spectrum,
-  lambda: number,
   coefficients: Float64Array,
   df: number,
   cluster: Int32Array | undefined,
@@ -207,7 +208,7 @@ function sandwich(
   const bread = new Float64Array(q * q);
   bread[0] = 1;
   for (let k = 0; k < eigen.rank; k++) {
-    const share = 1 / (eigen.values[k] + lambda);
+    const share = 1 / eigen.values[k];
     for (let a = 0; a < p; a++) for (let b = 0; b < p; b++) bread[(a + 1) * q + b + 1] += share * eigen.vectors[k * p + a] * eigen.vectors[k * p + b];
   }
   const covariance = multiply(multiply(bread, meat, q), bread, q);

@@ -1,5 +1,9 @@
 import type { Model } from "../model/contract.ts";
-import { drLearner, rLearner, sLearner, tLearner, xLearner } from "./meta/index.ts";
+import { drLearner } from "./meta/drLearner.ts";
+import { rLearner } from "./meta/rLearner.ts";
+import { sLearner } from "./meta/sLearner.ts";
+import { tLearner } from "./meta/tLearner.ts";
+import { xLearner } from "./meta/xLearner.ts";
 import { dragonnet } from "./net/dragonnet.ts";
 import { tarnet } from "./net/tarnet.ts";
 

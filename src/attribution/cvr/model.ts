@@ -60,8 +60,9 @@ export interface Learned {
 async function fitConversion(id: ConversionModelId, config: ConversionConfig, data: Dataset, context: FitContext): Promise<Fitted<"attribution">> {
   context.signal.throwIfAborted();
   const structure = structures[id];
-  const x = data.features();
-  const inputs = fitInputs(x, config.sequenceLength, id);
+  const inputs = fitInputs(data.features(), config.sequenceLength, id);
+  const order = passOrder(data);
+  const seen = data.restrict(["feature"]);
   const labels = classesOf(data, headsOf(structure, config), id);
   const found: Replaced = { unknown: 0, cut: 0 };
   const batches = Math.ceil(data.rows / config.batch);
@@ -73,8 +74,9 @@ async function fitConversion(id: ConversionModelId, config: ConversionConfig, da
     *batches(epoch) {
       for (let b = 0; b < batches; b++) {
         const [from, to] = [Math.floor((b * data.rows) / batches), Math.floor(((b + 1) * data.rows) / batches)];
-        const values = inputs.columns(x, from, to, epoch === 0 ? found : undefined);
-        for (const [name, classes] of Object.entries(labels)) values[name] = c.rows(classes.subarray(from, to));
+        const rows = order.subarray(from, to);
+        const values = inputs.columns(seen.take(rows).features(), 0, to - from, epoch === 0 ? found : undefined);
+        for (const [name, classes] of Object.entries(labels)) values[name] = c.rows(Int32Array.from(rows, (i) => classes[i]));
         yield { rows: to - from, values };
       }
     },
@@ -85,6 +87,26 @@ async function fitConversion(id: ConversionModelId, config: ConversionConfig, da
   const replaced = notesOf(found, config.sequenceLength);
   const positive = Object.fromEntries(Object.entries(labels).map(([name, classes]) => [name.replace(/^label-/, ""), classes.reduce((sum, k) => sum + Number(k > 0), 0) / data.rows]));
   return fittedConversion(id, config, { inputs, weights: trained.weights }, { ...report, positive, ...(replaced.length > 0 ? { warnings: replaced } : {}) }, engine, context.threads);
+}
+
+/**
+ * The order of the one pass: by time where it is known, else user by user where the rows are grouped. Clicks of one journey share the answer, so a
+ * journey scattered over the pass would be learned by heart from its earlier clicks, which says nothing about other journeys.
+ */
+function passOrder(data: Dataset): Int32Array {
+  const rows = Int32Array.from({ length: data.rows }, (_, i) => i);
+  const time = data.roles.time === undefined ? undefined : data.number(data.roles.time, "time");
+  const key = time ?? groupOf(data);
+  // Sorting is stable: rows of one moment or user keep the order they came in.
+  return key === undefined ? rows : rows.sort((a, b) => key[a] - key[b]);
+}
+
+function groupOf(data: Dataset): ArrayLike<number> | undefined {
+  const name = data.roles.group;
+  if (name === undefined) return undefined;
+  const column = data.column(name);
+  // Users that are numbers may be more than a category can name.
+  return column.kind === "number" ? column.values : data.groups()?.index;
 }
 
 /** Class of every row for each head, by the name of its column in a batch. */

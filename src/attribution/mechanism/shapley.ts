@@ -1,4 +1,4 @@
-import { usageError } from "../../base/errors.ts";
+import { dataError, usageError } from "../../base/errors.ts";
 import type { Rng } from "../../base/rng.ts";
 import { type ChannelCredit, type Journeys, journeyCount } from "./journeys.ts";
 
@@ -41,10 +41,13 @@ export function shapley(journeys: Journeys, rng: Rng, options: ShapleyOptions = 
   const k = journeys.channels.length;
   const rate = new Map<string, number>();
   for (const set of sets.values()) rate.set(set.channels.join(","), set.users > 0 ? set.conversions / set.users : 0);
+  // Shapley values sum to the worth of all channels together: where that is 0 there is nothing to scale the conversions by.
+  if (!((rate.get(Array.from({ length: k }, (_, c) => c).join(",")) ?? 0) > 0))
+    throw dataError(`shapley: no journey that uses all ${k} channels converts, so the rates of sets of channels share nothing out; leave rare channels out, or choose worth "conversions"`);
   const { phi, se } = k <= exactUpTo ? { phi: exactValues(k, rate), se: new Float64Array(k) } : sampledValues(k, rate, rng, orders);
   let total = 0;
   for (const share of phi) total += share;
-  const scale = total === 0 ? 0 : 1 / total;
+  const scale = 1 / total;
   return {
     conversions: phi.map((share) => share * scale * conversions),
     value: phi.map((share) => share * scale * value),

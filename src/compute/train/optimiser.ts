@@ -62,12 +62,12 @@ export interface OptimiserOptions {
 
 /** Numbers that change each step and are fed to the graph. */
 export interface StepNumbers<N = number> {
-  /** The learning rate after bias correction of the mean. */
+  /** What the mean gradient is multiplied by: the learning rate with all that can be settled outside the graph. */
   readonly rate: N;
+  /** What keeps the root of the mean square from zero, on the scale it is kept in. */
+  readonly epsilon: N;
   /** The learning rate as it is. */
   readonly plainRate: N;
-  /** Bias correction of the square root of the mean square. */
-  readonly secondScale: N;
 }
 
 export interface Optimiser {
@@ -86,7 +86,7 @@ export function optimiser(options: OptimiserOptions): Optimiser {
   if (kind === "sgd") {
     return {
       moments: beta1 === 0 ? 0 : 1,
-      numbers: (rate) => ({ rate, plainRate: rate, secondScale: 1 }),
+      numbers: (rate) => ({ rate, epsilon: 0, plainRate: rate }),
       update: (w, [velocity], g, { rate }, scale) => {
         const next = velocity === undefined ? g : ops.add(ops.mul(velocity, beta1), g);
         return { w: ops.sub(w, ops.mul(next, ops.mul(rate, scale))), moments: velocity === undefined ? [] : [next] };
@@ -95,14 +95,18 @@ export function optimiser(options: OptimiserOptions): Optimiser {
   }
   return {
     moments: 2,
-    // Both bias corrections as numbers: rate m / (1 - b1^t) / (sqrt(v / (1 - b2^t)) + epsilon). Kingma2015, algorithm 1.
-    numbers: (learningRate, step) => ({ rate: learningRate / (1 - beta1 ** step), plainRate: learningRate, secondScale: 1 / Math.sqrt(1 - beta2 ** step) }),
-    update: (w, [m, v], g, { rate, plainRate, secondScale }, scale, decays) => {
-      const mean = ops.add(m, ops.mul(ops.sub(g, m), 1 - beta1));
-      const square = ops.add(v, ops.mul(ops.sub(ops.square(g), v), 1 - beta2));
-      const change = ops.div(ops.mul(mean, rate), ops.add(ops.mul(ops.sqrt(square), secondScale), epsilon));
+    // Kingma2015, algorithm 1, with fewer passes over the weights: m / (1 - beta1) and v / (1 - beta2) are kept, and both bias corrections are
+    // drawn into the numbers, so that rate m' / (sqrt(v') + epsilon) is what the paper's last line says.
+    numbers: (learningRate, step) => {
+      const root = Math.sqrt((1 - beta2) / (1 - beta2 ** step));
+      return { rate: (learningRate * (1 - beta1)) / ((1 - beta1 ** step) * root), epsilon: epsilon / root, plainRate: learningRate };
+    },
+    update: (w, [m, v], g, numbers, scale, decays) => {
+      const mean = ops.add(ops.mul(m, beta1), g);
+      const square = ops.add(ops.mul(v, beta2), ops.square(g));
+      const change = ops.div(ops.mul(mean, numbers.rate), ops.add(ops.sqrt(square), numbers.epsilon));
       const moved = ops.sub(w, ops.mul(change, scale));
-      const decayed = (): Tensor => ops.sub(moved, ops.mul(ops.mul(w, ops.mul(plainRate, weightDecay)), ops.mul(asTensor(scale), decays)));
+      const decayed = (): Tensor => ops.sub(moved, ops.mul(ops.mul(w, ops.mul(numbers.plainRate, weightDecay)), ops.mul(asTensor(scale), decays)));
       return { w: weightDecay === 0 ? moved : decayed(), moments: [mean, square] };
     },
   };

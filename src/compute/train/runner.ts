@@ -65,11 +65,14 @@ function tablePort(plan: StepPlan, { name, weight, rows, width }: Layout["tables
     const table = state.tables.get(name);
     return table === undefined ? [] : updated ? [table.w, ...table.moments] : [table.w];
   };
+  let taken: Int32Array = new Int32Array(0);
   const scratch: { readonly before: Scratch; readonly after: Scratch }[] = [];
   return {
     bringIn: (state, feeds, into) => {
-      for (const column of plan.lookups.get(name) ?? []) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column], column);
-      const taken = index.rows();
+      const columns = plan.lookups.get(name) ?? [];
+      for (const column of columns) index.mark(feeds[columnPrefix + column].data, column);
+      taken = index.order();
+      for (const column of columns) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column]);
       arraysOf(state).forEach((array, k) => {
         const { before, after } = (scratch[k] ??= { before: new Scratch(), after: new Scratch() });
         const data = before.get(taken.length * width, array);
@@ -79,7 +82,7 @@ function tablePort(plan: StepPlan, { name, weight, rows, width }: Layout["tables
       });
     },
     takeBack: (state, results) => {
-      if (updated) for (const [k, array] of arraysOf(state).entries()) putTable(array, width, index.rows(), results[nextName(nameOf(k))].data);
+      if (updated) for (const [k, array] of arraysOf(state).entries()) putTable(array, width, taken, results[nextName(nameOf(k))].data);
     },
     clear: () => index.clear(),
   };

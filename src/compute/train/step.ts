@@ -172,7 +172,7 @@ export function trainingPlan<I extends Init, C extends string>(
   const gradients = new Map(trained.map(({ name, weight }) => [name, withL2(raw[name], byName.get(name) as Tensor, weight, options.optimiser)]));
   const clipped = clip(gradients, options.optimiser.clipNorm);
 
-  const numbers: StepNumbers<Tensor> = { rate: input("rate", []), plainRate: input("plainRate", []), secondScale: input("secondScale", []) };
+  const numbers: StepNumbers<Tensor> = { rate: input("rate", []), plainRate: input("plainRate", []), epsilon: input("epsilon", []) };
   const advance = (name: string, w: Tensor, g: Tensor, scale: Operand, decays: Operand): void => {
     const moments = Array.from({ length: rule.moments }, (_, k) => input(momentName(name, k), w.shape));
     const next = rule.update(w, moments, g, numbers, scale, decays);

@@ -48,8 +48,9 @@ function columnOf(x: Tensor, prefix: string): string | undefined {
   return x.op === "input" && x.attributes.name.startsWith(prefix) ? x.attributes.name.slice(prefix.length) : undefined;
 }
 
-/** Numbers the rows that a batch names 0, 1, 2, ... in order of first appearance. */
+/** Numbers the rows that a batch names 0, 1, 2, ... in ascending order, in which the table is read and written fastest. */
 export class RowIndex {
+  // Number of each row of the table: -1 not named, from 0 on once `order` has been called.
   private readonly slot: Int32Array;
   private readonly touched: Int32Array;
   private count = 0;
@@ -61,24 +62,36 @@ export class RowIndex {
     this.touched = new Int32Array(size);
   }
 
-  /** The table's rows that were named since `clear`, in order. */
-  rows(): Int32Array {
-    return this.touched.subarray(0, this.count);
+  /** Notes the rows that a column names. */
+  mark(data: Numbers, column: string): void {
+    const { slot, touched } = this;
+    let { count } = this;
+    for (let i = 0; i < data.length; i++) {
+      const row = data[i];
+      const seen = slot[row];
+      if (seen === undefined) throw usageError(`columns: "${column}" holds ${row}, but the table "${this.name}" has rows 0 .. ${slot.length - 1}`);
+      if (seen >= 0) continue;
+      slot[row] = 0;
+      touched[count++] = row;
+      this.count = count;
+    }
   }
 
-  /** The same indices in terms of `rows()`. */
-  renumber({ data, shape }: Value, column: string): Value {
+  /** The rows that were marked since `clear`, ascending. */
+  order(): Int32Array {
+    const { slot, touched, count } = this;
+    const rows = touched.subarray(0, count);
+    if (count * 8 < slot.length) rows.sort();
+    // Many rows are found faster by going through all than by sorting.
+    else for (let row = 0, k = 0; row < slot.length; row++) if (slot[row] >= 0) touched[k++] = row;
+    for (let k = 0; k < count; k++) slot[rows[k]] = k;
+    return rows;
+  }
+
+  /** Indices of a marked column in terms of `order()`. */
+  renumber({ data, shape }: Value): Value {
     const out = new Int32Array(data.length);
-    for (let i = 0; i < out.length; i++) {
-      const row = data[i];
-      const slot = this.slot[row];
-      if (slot === undefined) throw usageError(`columns: "${column}" holds ${row}, but the table "${this.name}" has rows 0 .. ${this.slot.length - 1}`);
-      if (slot >= 0) out[i] = slot;
-      else {
-        this.slot[row] = out[i] = this.count;
-        this.touched[this.count++] = row;
-      }
-    }
+    for (let i = 0; i < out.length; i++) out[i] = this.slot[data[i]];
     return { data: out, shape };
   }
 

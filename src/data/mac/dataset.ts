@@ -10,8 +10,8 @@ export const clickRoles: Roles = {
   group: "user_id",
 };
 
-/** Rows `from .. to - 1` of clicks as a dataset whose columns are indices, as in the benchmark's files. */
-export function clicksDataset(clicks: Clicks, from = 0, to: number = clicks.rows, name = "clicks"): Dataset {
+/** Rows `from .. to - 1` of clicks as a dataset whose columns are indices, as in the benchmark's files; with their times where they have them. */
+export function clicksDataset(clicks: Clicks & { readonly time?: Float64Array }, from = 0, to: number = clicks.rows, name = "clicks"): Dataset {
   const n = to - from;
   const columns: Column[] = [numberColumn("user_id", clicks.user.subarray(from, to))];
   for (const field of [...userFields, ...adFields]) columns.push(numberColumn(field, clicks.fields[field].subarray(from, to)));
@@ -25,5 +25,7 @@ export function clicksDataset(clicks: Clicks, from = 0, to: number = clicks.rows
   for (const field of sequenceFields) columns.push(sequence(field, clicks.sequences[field]));
   for (const field of similarityFields) columns.push(sequence(field, clicks.similarities[field]));
   for (const label of labelFields) columns.push(numberColumn(label, clicks.credit[label].subarray(from, to)));
-  return new Dataset(columns, clickRoles, name);
+  if (clicks.time === undefined) return new Dataset(columns, clickRoles, name);
+  columns.push({ kind: "number", name: "time", values: clicks.time.slice(from, to) });
+  return new Dataset(columns, { ...clickRoles, time: "time" }, name);
 }

@@ -3,17 +3,21 @@ import { parse } from "../../base/parse.ts";
 import { Rng } from "../../base/rng.ts";
 import type { Dataset } from "../dataset.ts";
 import type { Generator } from "./contract.ts";
+import { doseNews, doseSimulation } from "./doses.ts";
 import { email } from "./email.ts";
 import { kangSchafer } from "./kangSchafer.ts";
 import { kunzel } from "./kunzel.ts";
+import { leversGenerator } from "./levers.ts";
+import { multiCause } from "./multiCause.ts";
 import { nieWager } from "./nieWager.ts";
 import { observational } from "./observational.ts";
 import { constantEffect, nullEffect } from "./randomised.ts";
+import { scigan } from "./scigan.ts";
 
 export type { Generator } from "./contract.ts";
 
 /** Every generator of data with known truth. */
-export const generators: readonly Generator[] = [email, observational, ...nieWager, ...kunzel, kangSchafer, nullEffect, constantEffect];
+export const generators: readonly Generator[] = [email, observational, ...nieWager, ...kunzel, kangSchafer, nullEffect, constantEffect, leversGenerator, multiCause, doseSimulation, doseNews, scigan];
 
 /** @throws LiftwiseError (usage) with the nearest id. */
 export function generatorById(id: string): Generator {

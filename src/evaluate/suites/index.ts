@@ -2,6 +2,7 @@ import { Rng } from "../../base/rng.ts";
 import { attributionSuite } from "./attribution.ts";
 import { hillstrom } from "./hillstrom.ts";
 import { ihdp } from "./ihdp.ts";
+import { leversSuite } from "./levers.ts";
 import { metricsSuite } from "./metrics.ts";
 import type { Suite } from "./suite.ts";
 
@@ -18,4 +19,4 @@ const metrics: Suite = {
 };
 
 /** Every benchmark suite, in the order of the help. */
-export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite];
+export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite, leversSuite];

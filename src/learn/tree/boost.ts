@@ -8,7 +8,7 @@ import { kernelModule, kernelsOn } from "./kernels.ts";
 import { argument, type Job, number, openJob, planJob } from "./layout.ts";
 import type { LossName } from "./loss.ts";
 import { operate, operation } from "./operations.ts";
-import { fillTable, planTable } from "./table.ts";
+import { bare, fillTable, planTable } from "./table.ts";
 import { alone, dismiss, lead, type Team } from "./team.ts";
 import { unitsFor } from "./units.ts";
 import type { WasmMemory } from "./wasm.ts";
@@ -84,9 +84,11 @@ export function openWorkshop(x: Features, { y, weight, arm, arms = 1 }: Outcomes
 function joinAll(pool: Pool, memory: WasmMemory, job: Job): { failed: () => unknown; left: Promise<unknown> } {
   let reason: unknown;
   const joined = Array.from({ length: pool.size }, (_, k) =>
-    pool.run(k, "join", { memory, module: kernelModule(), layout: job.layout, slot: k + 1 } satisfies Join).catch((cause: unknown) => {
-      reason ??= cause;
-    }),
+    pool
+      .run(k, "join", { memory, module: kernelModule(), layout: { ...job.layout, table: bare(job.layout.table) }, slot: k + 1 } satisfies Join)
+      .catch((cause: unknown) => {
+        reason ??= cause;
+      }),
   );
   return { failed: () => reason, left: Promise.all(joined) };
 }

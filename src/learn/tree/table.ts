@@ -13,6 +13,8 @@ export interface BinnedColumn {
   readonly bins: number;
   /** Cuts of a number, see `quantileCuts`; empty for a category. */
   readonly cuts: Float64Array;
+  /** Names of a category's levels; empty for a number. */
+  readonly levels: readonly string[];
   /** Two bytes a code instead of one. */
   readonly wide: boolean;
   /** Where the codes lie, one row after another. */
@@ -35,7 +37,8 @@ export function planTable(plan: Plan, x: Features, bins: number): Table {
   const columns = x.columns.map((column): BinnedColumn => {
     if (column.kind === "sequence")
       throw dataError(`trees: column "${column.name}" is a sequence; trees read numbers and categories, so leave it out of the features`);
-    const levels = column.kind === "category" ? column.levels.length : 0;
+    const names = column.kind === "category" ? column.levels : [];
+    const levels = names.length;
     if (levels > 65_535)
       throw dataError(
         `trees: column "${column.name}" has ${levels} levels where at most 65535 are allowed; leave it out if it is an identifier, or merge rare levels`,
@@ -43,9 +46,15 @@ export function planTable(plan: Plan, x: Features, bins: number): Table {
     const cuts = column.kind === "category" ? new Float64Array(0) : quantileCuts(column.values, bins);
     const codes = column.kind === "category" ? levels + 1 : cuts.length + 2;
     const wide = codes > 256;
-    return { name: column.name, kind: column.kind, bins: codes, cuts, wide, codes: reserve(plan, x.rows * (wide ? 2 : 1)) };
+    return { name: column.name, kind: column.kind, bins: codes, cuts, levels: names, wide, codes: reserve(plan, x.rows * (wide ? 2 : 1)) };
   });
   return { rows: x.rows, columns, staging: reserve(plan, 8 * (stagingRows + paddedCuts)) };
+}
+
+/** The table without what only its reader needs, to be sent to threads. */
+export function bare(table: Table): Table {
+  const none = new Float64Array(0);
+  return { ...table, columns: table.columns.map((column) => ({ ...column, cuts: none, levels: [] })) };
 }
 
 /** Writes the codes of `x` into the planned places. */

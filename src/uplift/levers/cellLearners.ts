@@ -7,7 +7,7 @@ import type { Features, LeverRole, OutcomeKind } from "../../data/schema.ts";
 import { bundle, unbundle } from "../../learn/bundle.ts";
 import { type Choice, chosen, fitChosen, learnerChoice, restoreChosen } from "../../learn/choice.ts";
 import { type LearnContext, type FittedLearner } from "../../learn/contract.ts";
-import { crossFit, drawFolds, rowsWhere, takeFeatures, takeNumbers } from "../../learn/crossFit.ts";
+import { drawFolds, rowsWhere, takeFeatures, takeNumbers } from "../../learn/crossFit.ts";
 import type { CellQuery, FitContext, Fitted, LeversPrediction, Model } from "../../model/contract.ts";
 import { leverTraits } from "./leverNet.ts";
 import { nearestLogged } from "./nearest.ts";

@@ -51,6 +51,8 @@ export interface LeverNet {
   readonly later?: { readonly groups: readonly string[]; readonly share: number };
   /** Multiples of the common L2 by group. */
   readonly l2?: Readonly<Record<string, number>>;
+  /** Multiples of the common learning rate by group. */
+  readonly rates?: Readonly<Record<string, number>>;
   readonly monotone?: boolean;
   /** For the report, from the weights of the first member. */
   describe?(weights: c.Weights): Record<string, Json>;
@@ -173,7 +175,7 @@ function trainMember<C extends TrainingConfig>(
     init,
     source,
     loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),
-    optimiser: { learningRate: config.schedule === "cosine" ? c.cosine(config.learningRate, config.learningRate / 50) : config.learningRate, l2: groups },
+    optimiser: { learningRate: config.schedule === "cosine" ? c.cosine(config.learningRate, config.learningRate / 50) : config.learningRate, l2: groups, groups: net.rates },
     phases: first === 0 ? { epochs } : [{ epochs: first, freeze: net.later?.groups, optimiser: { learningRate: config.learningRate } }, { epochs: epochs - first }],
     validation: parts && {
       columns: taken(parts.test),

@@ -18,6 +18,7 @@ export interface MdlriConfig extends TrainingConfig {
   readonly pots: "main" | "unit";
   readonly mode: "hard" | "soft";
   readonly warmUp: number;
+  readonly baselineRate: number;
   readonly baselineL2: number;
   readonly effectL2: number;
   readonly directL2: number;
@@ -33,18 +34,19 @@ const weightField = (what: string, standard: number): z.ZodDefault<z.ZodNumber> 
 const config: z.ZodType<MdlriConfig> = z.strictObject({
   baseline: widths("the layers of the response without any lever", 64, 64),
   encoder: widths("the layers from which heights and strengths are read", 32),
-  curves: z.int().min(1).max(8).default(2).describe("Curves a lever's main effect is mixed from; 1 gives every unit the same curve at its own height."),
-  andRanks: z.int().min(0).max(64).default(4).describe("Ranks of synergy: levers that need each other."),
-  orRanks: z.int().min(0).max(64).default(4).describe("Ranks of substitution: levers that stand in for each other."),
-  gates: z.enum(["common", "unit"]).default("unit").describe("Whether the gates of the synergy ranks are the same for all units."),
+  curves: z.int().min(1).max(8).default(1).describe("Curves a lever's main effect is mixed from; 1 gives every unit the same curve at its own height."),
+  andRanks: z.int().min(0).max(64).default(2).describe("Ranks of synergy: levers that need each other."),
+  orRanks: z.int().min(0).max(64).default(2).describe("Ranks of substitution: levers that stand in for each other."),
+  gates: z.enum(["common", "unit"]).default("common").describe("Whether the gates of the synergy ranks are the same for all units."),
   pots: z
     .enum(["main", "unit"])
     .default("main")
     .describe("What fills the pots of the substitution ranks: the levers' main effects, or strengths of their own for each unit."),
   mode: z.enum(["hard", "soft"]).default("hard").describe("hard: more of a lever can never lower the response; soft: lowering is penalised."),
   warmUp: z.number().min(0).max(0.9).default(0.2).describe("Share of the steps in which only baseline and main effects learn."),
+  baselineRate: z.number().positive().max(10).default(0.3).describe("Learning rate of the baseline, in multiples of --learning-rate."),
   baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 1),
-  effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 2),
+  effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 5),
   directL2: weightField("L2 of what heights and strengths read off the inputs, in multiples of --l2.", 0.1),
   rankL2: weightField("L2 of what strengths of ranks read off the inputs, in multiples of --l2.", 1),
   balanceWeight: weightField("Weight of the distance between the encoder's picture of units with and without each lever.", 0),
@@ -190,6 +192,7 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
     },
     later: config.warmUp > 0 && andRanks + orRanks > 0 ? { groups: laterGroups(init), share: config.warmUp } : undefined,
     l2: { baseline: config.baselineL2, effects: config.effectL2, ranks: config.effectL2, "effects direct": config.directL2, "ranks direct": config.rankL2 },
+    rates: { baseline: config.baselineRate },
     monotone: hard,
     describe: (weights) => ranksReport(weights, config, about),
   };

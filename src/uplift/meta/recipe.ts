@@ -89,6 +89,8 @@ export function metaLearner<Id extends string, C extends IntervalConfig>(definit
       const point = await recipe.learn(settings, experiment, { ...shop, progress: (done, what) => shop.progress(done * share, what) });
       const replicates: Learned[] = [];
       for (let b = 0; b < settings.bootstrap; b++) {
+        // Without a turn of the event loop no signal can come in.
+        await new Promise(setImmediate);
         context.signal.throwIfAborted();
         context.progress(share * (1 + b), `bootstrap ${b + 1} of ${settings.bootstrap}`);
         const rng = context.rng.split("bootstrap", b);

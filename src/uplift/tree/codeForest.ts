@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { dataError } from "../../base/errors.ts";
 import type { ArrayState } from "../../base/state.ts";
 import type { Features } from "../../data/schema.ts";
@@ -123,10 +124,18 @@ export interface SavedColumn {
   readonly name: string;
   readonly kind: "number" | "category";
   readonly bins: number;
+  readonly levels: readonly string[];
 }
 
+export const savedColumn: z.ZodType<SavedColumn> = z.strictObject({
+  name: z.string(),
+  kind: z.enum(["number", "category"]),
+  bins: z.int(),
+  levels: z.array(z.string()),
+});
+
 export function savedColumns(columns: readonly BinnedColumn[]): SavedColumn[] {
-  return columns.map(({ name, kind, bins }) => ({ name, kind, bins }));
+  return columns.map(({ name, kind, bins, levels }) => ({ name, kind, bins, levels }));
 }
 
 /** @throws LiftwiseError (data) for arrays that are missing or of another type */
@@ -140,10 +149,10 @@ export function restoreForest(arrays: Readonly<Record<string, ArrayState>>, save
   if (!(values?.data instanceof Float64Array && cuts?.data instanceof Float64Array))
     throw dataError("saved trees: values or cuts are missing; the file is damaged or not one of ours");
   let at = 0;
-  const columns = saved.map(({ name, kind, bins }): BinnedColumn => {
+  const columns = saved.map(({ name, kind, bins, levels }): BinnedColumn => {
     const count = kind === "number" ? bins - 2 : 0;
     at += count;
-    return { name, kind, bins, wide: bins > 256, codes: 0, cuts: (cuts.data as Float64Array).slice(at - count, at) };
+    return { name, kind, bins, levels, wide: bins > 256, codes: 0, cuts: (cuts.data as Float64Array).slice(at - count, at) };
   });
   const forest = { roots: words("roots"), nodes: words("nodes"), sets: words("sets"), values: values.data, outputs: values.shape[1] };
   return { forest, columns };

@@ -1,6 +1,6 @@
 import { type Plan, reserve } from "../../learn/tree/arena.ts";
 import { type Kernels, kernelsOn } from "../../learn/tree/kernels.ts";
-import type { Table } from "../../learn/tree/table.ts";
+import { bare, type Table } from "../../learn/tree/table.ts";
 import type { WasmMemory, WasmModule } from "../../learn/tree/wasm.ts";
 import type { Codes } from "./codeForest.ts";
 
@@ -55,7 +55,7 @@ export function planForest(
   }
   const workspaceBytes = setBytes + 3 * room(4 * n) + gatheredBytes(planes, n) + histograms * room(cellBytes);
   return {
-    table,
+    table: bare(table),
     arms,
     cells,
     cellBytes,

@@ -21,8 +21,11 @@ export interface Coefficient {
 export function robustRegression(columns: readonly Float64Array[], y: Float64Array, weight?: Float64Array, cluster?: Int32Array): Coefficient[] | undefined {
   const p = columns.length;
   const n = y.length;
-  const bread = inverseSpd(gram(columns, weight));
+  const products = gram(columns, weight);
+  const bread = inverseSpd(products);
   if (bread === undefined || n <= p) return undefined;
+  // Variance inflation that only rounding keeps finite.
+  for (let a = 0; a < p; a++) if (!(bread[a * p + a] * products[a * p + a] < 1e12)) return undefined;
   const moment = cross(columns, y, weight);
   const beta = new Float64Array(p);
   for (let a = 0; a < p; a++) for (let b = 0; b < p; b++) beta[a] += bread[a * p + b] * moment[b];

@@ -23,7 +23,7 @@ export function summarise(
   rows: ForestRows,
   moments: Moments,
   x: Features,
-  options: { readonly projection: readonly string[]; readonly level: number; readonly covered: number },
+  options: { readonly projection: readonly string[]; readonly covered: number },
 ): Summary {
   const usable = covered(rows);
   const kept = usable.length === rows.y.length ? rows : takeRows(rows, usable);

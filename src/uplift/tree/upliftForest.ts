@@ -9,18 +9,7 @@ import { type BinnedColumn, fillTable, planTable } from "../../learn/tree/table.
 import { unitsFor } from "../../learn/tree/units.ts";
 import type { FitContext, Fitted, Model } from "../../model/contract.ts";
 import { type Experiment, experimentOf } from "../meta/experiment.ts";
-import {
-  type CodeForest,
-  categories,
-  encode,
-  forestArrays,
-  joinTrees,
-  leafOf,
-  nodeWords,
-  restoreForest,
-  type SavedColumn,
-  savedColumns,
-} from "./codeForest.ts";
+import { type CodeForest, categories, encode, forestArrays, joinTrees, leafOf, nodeWords, restoreForest, savedColumn, savedColumns } from "./codeForest.ts";
 import { effectRule } from "./constraint.ts";
 import { type CriterionName, criterionFor, criterionNames } from "./criterion.ts";
 import { type ForestPlan, forestSeed, type GrownTree, openCrew } from "./forest.ts";
@@ -114,7 +103,7 @@ export const upliftForest: Model<"uplift-forest", "uplift", z.ZodType<UpliftFore
   config,
   quick: { trees: 10, minRows: 20, minArmRows: 5 },
   fit: async (settings, data, context) => fitted(await learn(settings, data, context)),
-  restore: async (_, state) => fitted(restored(state)),
+  restore: async (_, state) => fitted(restoreUpliftForest(state)),
 };
 
 async function learn(settings: UpliftForestConfig, data: Dataset, context: FitContext): Promise<LearnedForest> {
@@ -252,14 +241,15 @@ function predictOutcomes({ forest, columns, arms }: LearnedForest, x: Features):
 const saved = z.strictObject({
   arms: z.array(z.string()),
   criterion: z.enum(criterionNames),
-  columns: z.array(z.strictObject({ name: z.string(), kind: z.enum(["number", "category"]), bins: z.int() })),
+  columns: z.array(savedColumn),
 });
 
-function restored({ json, arrays }: State): LearnedForest {
+/** @throws LiftwiseError (data) where the state is not that of an uplift forest */
+export function restoreUpliftForest({ json, arrays }: State): LearnedForest {
   const about = saved.safeParse(json);
   if (!about.success) throw dataError("saved uplift forest: its description does not fit; the file is damaged or not one of ours", about.error);
   const { arms, criterion } = about.data;
-  const { forest, columns } = restoreForest(arrays, about.data.columns as readonly SavedColumn[]);
+  const { forest, columns } = restoreForest(arrays, about.data.columns);
   const { rows, gains } = { rows: arrays.rows?.data, gains: arrays.gains?.data };
   if (!(rows instanceof Float64Array && gains instanceof Float64Array))
     throw dataError("saved uplift forest: rows or gains are missing; the file is damaged or not one of ours");

@@ -4,7 +4,11 @@ import { parse } from "../../../src/base/parse.ts";
 import type { Dataset } from "../../../src/data/dataset.ts";
 import { fit } from "../../../src/model/fit.ts";
 import { sharedRun } from "../../../src/model/run.ts";
-import { drLearner, rLearner, sLearner, tLearner, xLearner } from "../../../src/uplift/meta/index.ts";
+import { drLearner } from "../../../src/uplift/meta/drLearner.ts";
+import { rLearner } from "../../../src/uplift/meta/rLearner.ts";
+import { sLearner } from "../../../src/uplift/meta/sLearner.ts";
+import { tLearner } from "../../../src/uplift/meta/tLearner.ts";
+import { xLearner } from "../../../src/uplift/meta/xLearner.ts";
 import { expectAllClose, float64 } from "../../tolerance.ts";
 import { effectsOf, givenNuisances, simulated } from "./experiments.ts";
 

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { Rng } from "../../../src/base/rng.ts";
 import { fit } from "../../../src/model/fit.ts";
-import { drLearner, rLearner, sLearner, tLearner, xLearner } from "../../../src/uplift/meta/index.ts";
+import { drLearner } from "../../../src/uplift/meta/drLearner.ts";
+import { rLearner } from "../../../src/uplift/meta/rLearner.ts";
+import { sLearner } from "../../../src/uplift/meta/sLearner.ts";
+import { tLearner } from "../../../src/uplift/meta/tLearner.ts";
+import { xLearner } from "../../../src/uplift/meta/xLearner.ts";
 import { experimentOf } from "../../../src/uplift/meta/experiment.ts";
 import { resampled } from "../../../src/uplift/meta/recipe.ts";
 import { expectAllClose, float64 } from "../../tolerance.ts";
@@ -30,6 +34,19 @@ test.each([
     if (lower !== undefined && upper !== undefined && lower[0][0] <= tau[0][0] && tau[0][0] <= upper[0][0]) covered++;
   }
   expect(Math.abs(covered / replications - 0.9)).toBeLessThanOrEqual(3.5 * Math.sqrt((0.9 * 0.1) / replications));
+});
+
+test("a penalty makes no interval too narrow: with weak differences of the effect they still cover", async () => {
+  const replications = 120;
+  let covered = 0;
+  for (let r = 0; r < replications; r++) {
+    const { data, tau } = simulated({ rows: 300, seed: 3000 + r, effect: (a, b) => 0.5 + 0.3 * (a - b) });
+    const { lower, upper } = await (await fit(drLearner, data, { config: { outcomeLearner: "linear", folds: 2, level: 0.9 }, seed: r })).predict(
+      data.take([0]),
+    );
+    if (lower !== undefined && upper !== undefined && lower[0][0] <= tau[0][0] && tau[0][0] <= upper[0][0]) covered++;
+  }
+  expect(covered / replications).toBeGreaterThan(0.9 - 3.5 * Math.sqrt((0.9 * 0.1) / replications));
 });
 
 test("bootstrap gives every meta-learner intervals, of about the width of the sandwich where there is one", async () => {

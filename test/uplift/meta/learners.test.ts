@@ -3,7 +3,11 @@ import { categoryColumn, Dataset, numberColumn } from "../../../src/data/dataset
 import { Rng } from "../../../src/base/rng.ts";
 import { fit } from "../../../src/model/fit.ts";
 import { uplift } from "../../../src/uplift/index.ts";
-import { drLearner, rLearner, sLearner, tLearner, xLearner } from "../../../src/uplift/meta/index.ts";
+import { drLearner } from "../../../src/uplift/meta/drLearner.ts";
+import { rLearner } from "../../../src/uplift/meta/rLearner.ts";
+import { sLearner } from "../../../src/uplift/meta/sLearner.ts";
+import { tLearner } from "../../../src/uplift/meta/tLearner.ts";
+import { xLearner } from "../../../src/uplift/meta/xLearner.ts";
 import { rootMeanSquare, simulated } from "./experiments.ts";
 
 const meta = [sLearner, tLearner, xLearner, rLearner, drLearner];

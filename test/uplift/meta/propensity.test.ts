@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { numberColumn } from "../../../src/data/dataset.ts";
 import { fit } from "../../../src/model/fit.ts";
-import { drLearner, rLearner } from "../../../src/uplift/meta/index.ts";
+import { drLearner } from "../../../src/uplift/meta/drLearner.ts";
+import { rLearner } from "../../../src/uplift/meta/rLearner.ts";
 import { expectClose, expectWithin, float64 } from "../../tolerance.ts";
 import { inReport, simulated } from "./experiments.ts";
 
