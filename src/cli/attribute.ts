@@ -37,7 +37,11 @@ const options = z.strictObject({
   separator: column.default(">").describe("paths: what stands between two channels"),
   conversions: column.optional().describe("paths: column of conversions that took the path"),
   nulls: column.optional().describe("paths: column of users who took the path and did not convert"),
-  mechanisms: z.array(column).min(1).default(["first", "last", "linear", "time-decay", "position-based", "markov", "shapley", "data-driven"]).describe("mechanisms, by id"),
+  mechanisms: z
+    .array(column)
+    .min(1)
+    .default(["first", "last", "linear", "time-decay", "position-based", "markov", "shapley", "data-driven"])
+    .describe("mechanisms, by id"),
   halfLife: z.number().gt(0).default(7).describe("half-life of time-decay, in days; in touches where there are no times"),
   truth: column.optional().describe("file with columns channel and conversions: incremental conversions from an experiment or a simulator"),
   out: column.optional().describe("folder to write: attribution.json and report.html"),
@@ -102,10 +106,26 @@ async function fromLog(log: string, asked: Asked): Promise<Read> {
   const { user, time, channel, type, click, cost, conversion, conversionLog, value, lookback, timeUnit, duplicates } = asked;
   const missing = (["user", "time", "channel"] as const).filter((name) => asked[name] === undefined);
   if (user === undefined || time === undefined || channel === undefined)
-    throw usageError(`${missing.map((name) => `--${name}`).join(", ")} missing: a log needs --user, --time and --channel; a file of aggregated paths needs --path and --conversions`);
-  if (conversion === undefined && conversionLog === undefined) throw usageError("--conversion is missing: the column that marks conversions; or name a second file with --conversion-log");
+    throw usageError(
+      `${missing.map((name) => `--${name}`).join(", ")} missing: a log needs --user, --time and --channel; a file of aggregated paths needs --path and --conversions`,
+    );
+  if (conversion === undefined && conversionLog === undefined)
+    throw usageError("--conversion is missing: the column that marks conversions; or name a second file with --conversion-log");
   if (asked.clicksOnly && type === undefined) throw usageError("--clicks-only needs --type COLUMN, which tells clicks from impressions");
-  const { journeys, counts } = await readJourneys(log, { user, time, channel, type, click, cost, conversion, conversions: conversionLog, value, lookback, timeUnit, duplicates });
+  const { journeys, counts } = await readJourneys(log, {
+    user,
+    time,
+    channel,
+    type,
+    click,
+    cost,
+    conversion,
+    conversions: conversionLog,
+    value,
+    lookback,
+    timeUnit,
+    duplicates,
+  });
   const notes = journeyNotes(counts, lookback);
   if (!asked.clicksOnly) return { journeys, notes };
   const { journeys: clicks, lost } = withinWindow(journeys, Number.POSITIVE_INFINITY, true);
@@ -130,7 +150,14 @@ async function fromPathFile(file: string, path: string, asked: Asked): Promise<R
     value: asked.value === undefined ? undefined : number(asked.value),
     nulls: asked.nulls === undefined ? undefined : number(asked.nulls),
   };
-  return { journeys: fromPaths(Array.from(codes, (code) => levels[code]), counts, asked.separator), notes: [] };
+  return {
+    journeys: fromPaths(
+      Array.from(codes, (code) => levels[code]),
+      counts,
+      asked.separator,
+    ),
+    notes: [],
+  };
 }
 
 async function readTruth(file: string, channels: readonly string[]): Promise<Record<string, number>> {
@@ -139,9 +166,11 @@ async function readTruth(file: string, channels: readonly string[]): Promise<Rec
   const conversions = columns[1];
   if (conversions.kind !== "number") throw dataError(`${file}: column "conversions" must hold numbers`);
   const truth = Object.fromEntries(Array.from(codes, (code, i) => [levels[code] ?? "", conversions.values[i]]));
-  for (const channel of Object.keys(truth)) if (!channels.includes(channel)) throw dataError(`${file}: channel "${channel}" is not in the log; ${suggest(channel, channels)}`);
+  for (const channel of Object.keys(truth))
+    if (!channels.includes(channel)) throw dataError(`${file}: channel "${channel}" is not in the log; ${suggest(channel, channels)}`);
   for (const channel of channels)
-    if (!Number.isFinite(truth[channel])) throw dataError(`${file}: there are no incremental conversions for channel "${channel}"; give a number for each of ${channels.join(", ")}`);
+    if (!Number.isFinite(truth[channel]))
+      throw dataError(`${file}: there are no incremental conversions for channel "${channel}"; give a number for each of ${channels.join(", ")}`);
   return truth;
 }
 
@@ -151,7 +180,11 @@ function shown({ channels, mechanisms, cost, touches, disagreement, truth }: Cha
   const numbers = Array.from({ length: mechanisms.length + 3 }, (_, i) => i + 1);
   const ids = mechanisms.map(({ id }) => id);
   const grid = (title: string, of: (m: number, c: number) => number | null, beside: (c: number) => string[], heads: readonly string[]): string =>
-    `${title}\n${draw(["channel", ...heads, ...ids], channels.map((channel, c) => [channel, ...beside(c), ...ids.map((_, m) => amount(of(m, c)))]), numbers)}`;
+    `${title}\n${draw(
+      ["channel", ...heads, ...ids],
+      channels.map((channel, c) => [channel, ...beside(c), ...ids.map((_, m) => amount(of(m, c)))]),
+      numbers,
+    )}`;
   const parts = [
     grid(
       "conversions",
@@ -160,10 +193,32 @@ function shown({ channels, mechanisms, cost, touches, disagreement, truth }: Cha
       ["touches", ...(truth ? ["incremental"] : [])],
     ),
   ];
-  if (mechanisms.some(({ value }) => value.some((v) => v !== 0))) parts.push(grid("value", (m, c) => mechanisms[m].value[c], () => [], []));
+  if (mechanisms.some(({ value }) => value.some((v) => v !== 0)))
+    parts.push(
+      grid(
+        "value",
+        (m, c) => mechanisms[m].value[c],
+        () => [],
+        [],
+      ),
+    );
   if (cost.some((spent) => spent > 0)) {
-    parts.push(grid("cost of a conversion (CPA)", (m, c) => mechanisms[m].cpa[c], (c) => [amount(cost[c])], ["cost"]));
-    parts.push(grid("value for each unit of cost (ROAS)", (m, c) => mechanisms[m].roas[c], () => [], []));
+    parts.push(
+      grid(
+        "cost of a conversion (CPA)",
+        (m, c) => mechanisms[m].cpa[c],
+        (c) => [amount(cost[c])],
+        ["cost"],
+      ),
+    );
+    parts.push(
+      grid(
+        "value for each unit of cost (ROAS)",
+        (m, c) => mechanisms[m].roas[c],
+        () => [],
+        [],
+      ),
+    );
   }
   if (ids.length > 1) {
     const rows = ids.map((id, a) => [id, ...(truth ? [percent(truth.distance[a])] : []), ...ids.map((_, b) => percent(disagreement[a][b]))]);

@@ -144,8 +144,17 @@ with --json: {"rows","main","gauc","gaucNotes":["..."],"auc","logLoss","paths":[
       if (io.json) io.out(json(result));
       else {
         const { rows, main, gauc, auc, logLoss } = result;
-        io.out(`${rows} clicks, main mechanism ${main}\n${table(["metric", "value"], [["gauc", gauc.toFixed(5)], ["auc", auc.toFixed(5)], ["log-loss", logLoss.toFixed(5)], ...result.paths.map(({ length, gauc: value }) => [`gauc, paths of ${length}`, value.toFixed(5)])], io, [1])}`);
-        io.out(`\n${table(["head", "observed", "predicted"], result.calibration.map(({ head, observed, predicted }) => [head, observed.toFixed(5), predicted.toFixed(5)]), io, [1, 2])}`);
+        io.out(
+          `${rows} clicks, main mechanism ${main}\n${table(["metric", "value"], [["gauc", gauc.toFixed(5)], ["auc", auc.toFixed(5)], ["log-loss", logLoss.toFixed(5)], ...result.paths.map(({ length, gauc: value }) => [`gauc, paths of ${length}`, value.toFixed(5)])], io, [1])}`,
+        );
+        io.out(
+          `\n${table(
+            ["head", "observed", "predicted"],
+            result.calibration.map(({ head, observed, predicted }) => [head, observed.toFixed(5), predicted.toFixed(5)]),
+            io,
+            [1, 2],
+          )}`,
+        );
         for (const note of [...result.gaucNotes, ...result.notes]) io.err(`note: ${note}\n`);
       }
     } finally {
@@ -176,11 +185,21 @@ function judged({ heads, probability, user, credit, notes }: Awaited<ReturnType<
     code.set(u, known);
     return known;
   });
-  const whole = new Dataset([numberColumn("y", y), { kind: "category", name: "user", codes, levels: Array.from(code.keys(), String) }], { features: [], outcomes: ["y"], group: "user" }, "clicks");
+  const whole = new Dataset(
+    [numberColumn("y", y), { kind: "category", name: "user", codes, levels: Array.from(code.keys(), String) }],
+    { features: [], outcomes: ["y"], group: "user" },
+    "clicks",
+  );
   const gauc = metricById("gauc").score(p, whole);
   const byPath = paths.map(([length, from, to]) => {
     const rows = Int32Array.from(y.keys()).filter((i) => y[i] === 0 || (1 / credit.linear[i] > from - 0.5 && 1 / credit.linear[i] < to + 0.5));
-    return { length, gauc: metricById("gauc").score(Float64Array.from(rows, (i) => p[i]), whole.take(rows)).value };
+    return {
+      length,
+      gauc: metricById("gauc").score(
+        Float64Array.from(rows, (i) => p[i]),
+        whole.take(rows),
+      ).value,
+    };
   });
   const mean = (values: ArrayLike<number>, of: (v: number) => number): number => Array.from(values, of).reduce((sum, v) => sum + v, 0) / values.length;
   return {
@@ -193,7 +212,9 @@ function judged({ heads, probability, user, credit, notes }: Awaited<ReturnType<
     paths: byPath,
     calibration: heads.flatMap((head, h) => {
       const label = head === "main" || head === "cartesian" ? main : head;
-      return [{ head: head === "main" ? `main (${main})` : head, observed: mean(credit[label], (v) => Number(v > 0)), predicted: mean(probability[h], (v) => v) }];
+      return [
+        { head: head === "main" ? `main (${main})` : head, observed: mean(credit[label], (v) => Number(v > 0)), predicted: mean(probability[h], (v) => v) },
+      ];
     }),
     notes,
   };

@@ -52,7 +52,8 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
     const name = modelAsked(asked);
     if (name === undefined) throw usageError("--model is needed; liftwise models lists them");
     const model = namedModel(name);
-    if (asked.task !== undefined && asked.task !== model.task) throw usageError(`--task ${asked.task}: ${model.id} is a model of task "${model.task}"; name another model, or leave --task out`);
+    if (asked.task !== undefined && asked.task !== model.task)
+      throw usageError(`--task ${asked.task}: ${model.id} is a model of task "${model.task}"; name another model, or leave --task out`);
     const source = namedData(asked.data, "fit");
     if (asked.outcome !== undefined && asked.outcome.length > 1)
       throw usageError(`--outcome names ${asked.outcome.length} columns, and a model is fitted to one; fit once for each`);

@@ -37,7 +37,16 @@ export async function predictLevers(prediction: LeversPrediction, { out, cells, 
     await atomically(report, (temporary) => writeFile(temporary, page));
   }
   if (io.json) {
-    io.out(json({ model: name, out, rows: prediction.rows, columns: columns.map((column) => column.name), insight: insight as unknown as Json, notes: [...(prediction.notes ?? [])] }));
+    io.out(
+      json({
+        model: name,
+        out,
+        rows: prediction.rows,
+        columns: columns.map((column) => column.name),
+        insight: insight as unknown as Json,
+        notes: [...(prediction.notes ?? [])],
+      }),
+    );
     return;
   }
   io.out(`${prediction.rows} rows: ${columns.length > 8 ? `${columns.length} columns` : columns.map((column) => column.name).join(", ")}: ${out}\n`);
@@ -65,7 +74,10 @@ async function best(prediction: LeversPrediction, worth: number): Promise<Column
       "effect",
       response.map((value, i) => value - none[i]),
     ),
-    numberColumn("logged_rows", Float64Array.from({ length: n }, (_, i) => logged.get(cellOf(grid.sizes, choice.cells, i * width)) ?? 0)),
+    numberColumn(
+      "logged_rows",
+      Float64Array.from({ length: n }, (_, i) => logged.get(cellOf(grid.sizes, choice.cells, i * width)) ?? 0),
+    ),
   ];
 }
 

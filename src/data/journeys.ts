@@ -77,15 +77,27 @@ const day = 86_400_000;
 export async function readJourneys(log: string, options: JourneyOptions): Promise<{ readonly journeys: LoggedJourneys; readonly counts: JourneyCounts }> {
   const { lookback = 30, conversion, conversions, value } = options;
   if (!(lookback > 0)) throw usageError(`lookback: must be longer than 0 days, got ${lookback}`);
-  if (conversion !== undefined && conversions !== undefined) throw usageError("conversions: give a column (conversion) or a second file (conversions), not both");
+  if (conversion !== undefined && conversions !== undefined)
+    throw usageError("conversions: give a column (conversion) or a second file (conversions), not both");
   if (conversion === undefined && conversions === undefined)
     throw usageError("conversions: say where they are: a column of the log (conversion), or a second file (conversions)");
   return withDuck(async (con) => {
     const { user, time, channel, type, cost } = options;
     const inLog = [user, time, channel, type, cost, conversion, conversion === undefined ? undefined : value].filter((name) => name !== undefined);
     const touches = await open(con, "touch_log", log, inLog, [user, channel]);
-    const second = conversions === undefined ? undefined : await open(con, "conversion_log", conversions, [user, time, value].filter((name) => name !== undefined), [user]);
-    await con.run(`create temp table seen as ${seenSql(touches, options, log)}${second === undefined ? "" : ` union all ${conversionSql(second, options, conversions as string)}`}`);
+    const second =
+      conversions === undefined
+        ? undefined
+        : await open(
+            con,
+            "conversion_log",
+            conversions,
+            [user, time, value].filter((name) => name !== undefined),
+            [user],
+          );
+    await con.run(
+      `create temp table seen as ${seenSql(touches, options, log)}${second === undefined ? "" : ` union all ${conversionSql(second, options, conversions as string)}`}`,
+    );
     const counts = await prepare(con, options);
     await con.run(eventsSql(lookback));
     const [rest] = await rowsOf(
@@ -123,7 +135,8 @@ function timeSql(field: Field, { timeUnit }: JourneyOptions, where: string): str
 }
 
 function numberSql(field: Field, what: string, where: string): string {
-  if (/^(VARCHAR|.*\])$/.test(field.type)) throw dataError(`${where}: column "${field.name}" must hold numbers, as it is the ${what}; choose another column or recode it`);
+  if (/^(VARCHAR|.*\])$/.test(field.type))
+    throw dataError(`${where}: column "${field.name}" must hold numbers, as it is the ${what}; choose another column or recode it`);
   return field.type === "BOOLEAN" ? `${field.sql}::INTEGER::DOUBLE` : `${field.sql}::DOUBLE`;
 }
 
@@ -143,7 +156,10 @@ function conversionSql({ relation, field }: Opened, options: JourneyOptions, whe
 }
 
 /** Leaves out of `seen` what cannot be placed, and counts it. */
-async function prepare(con: DuckDBConnection, { duplicates = "drop" }: JourneyOptions): Promise<Pick<JourneyCounts, "rows" | "missing" | "idle" | "duplicates">> {
+async function prepare(
+  con: DuckDBConnection,
+  { duplicates = "drop" }: JourneyOptions,
+): Promise<Pick<JourneyCounts, "rows" | "missing" | "idle" | "duplicates">> {
   const [all] = await rowsOf(
     con,
     `select count(*)::DOUBLE as n, count(*) filter (u is null or t is null)::DOUBLE as missing,
@@ -167,11 +183,17 @@ function eventsSql(lookback: number): string {
     select *, conv is not null and conv - t <= ${lookback * day} as inside from ended`;
 }
 
-async function laidOut(con: DuckDBConnection, { lookback = 30, type, cost }: JourneyOptions, where: string): Promise<{ readonly journeys: LoggedJourneys; readonly untouched: number }> {
+async function laidOut(
+  con: DuckDBConnection,
+  { lookback = 30, type, cost }: JourneyOptions,
+  where: string,
+): Promise<{ readonly journeys: LoggedJourneys; readonly untouched: number }> {
   await con.run(`create temp table paused as select *, sum(pause) over (partition by u, segment, inside order by t, channel, click, cost rows unbounded preceding) as part
     from (select *, case when not inside and t - lag(t) over (partition by u, segment, inside order by t, channel, click, cost) > ${lookback * day} then 1 else 0 end as pause from events where kind = 0)`);
   await con.run(`create temp table touches as select *, (dense_rank() over (order by u, segment, inside, part) - 1)::INTEGER as journey from paused`);
-  await con.run("create temp table ordered as select journey, channel, t, click::INTEGER as click, coalesce(cost, 0) as cost from touches order by journey, t, channel, click, cost");
+  await con.run(
+    "create temp table ordered as select journey, channel, t, click::INTEGER as click, coalesce(cost, 0) as cost from touches order by journey, t, channel, click, cost",
+  );
   const fields = (await describe(con, "ordered")).map(([name, kind]): Field => ({ name, sql: `"${name}"`, type: kind }));
   const columns = await columnsOf(con, "ordered", fields, where, new Set(["channel"]));
   const number = (name: string): Float64Array => (columns.find((column) => column.name === name) as NumberColumn).values;
@@ -182,7 +204,16 @@ async function laidOut(con: DuckDBConnection, { lookback = 30, type, cost }: Jou
   for (let i = 0; i < journey.length; i++) offsets[journey[i] + 1] = i + 1;
   await con.run(`create temp table bought as select j.journey, e.t, coalesce(e.value, 0) as value from (select u, segment, t, value from events where kind = 1) e
     join (select distinct u, segment, journey from touches where inside) j using (u, segment) order by j.journey`);
-  const ends = await columnsOf(con, "bought", [{ name: "journey", sql: "journey", type: "INTEGER" }, { name: "t", sql: "t", type: "DOUBLE" }, { name: "value", sql: "value", type: "DOUBLE" }], where);
+  const ends = await columnsOf(
+    con,
+    "bought",
+    [
+      { name: "journey", sql: "journey", type: "INTEGER" },
+      { name: "t", sql: "t", type: "DOUBLE" },
+      { name: "value", sql: "value", type: "DOUBLE" },
+    ],
+    where,
+  );
   const [at, t, money] = ends.map((column) => (column as NumberColumn).values);
   const [conversions, value, conversionTime] = [new Float64Array(count), new Float64Array(count), new Float64Array(count).fill(Number.NaN)];
   for (let i = 0; i < at.length; i++) {
@@ -219,7 +250,10 @@ export function journeyNotes(counts: JourneyCounts, lookback = 30): string[] {
     [missing, "rows have no user, or a time that is missing or cannot be read: left out"],
     [duplicates, "rows repeat another in every column used: counted once"],
     [idle, "rows name no channel and are no conversion: left out"],
-    [untouched, `conversions have no touch within ${lookback} days before them (they came before the first touch, or long after the last): credited to no channel`],
+    [
+      untouched,
+      `conversions have no touch within ${lookback} days before them (they came before the first touch, or long after the last): credited to no channel`,
+    ],
     [outside, `touches lie more than ${lookback} days before their user's next conversion: counted as journeys without conversion`],
     [valueless, "conversions have no value: counted as 0 money"],
     [costless, "touches have no cost: counted as 0"],

@@ -92,9 +92,11 @@ function checkLever({ levels, doses, costs }: LeverRole, where: string): void {
     ["doses", doses],
     ["costs", costs],
   ] as const) {
-    if (list !== undefined && list.length !== levels.length) throw dataError(`${where}: ${list.length} ${what} for ${levels.length} levels; give one for each level, the baseline first`);
+    if (list !== undefined && list.length !== levels.length)
+      throw dataError(`${where}: ${list.length} ${what} for ${levels.length} levels; give one for each level, the baseline first`);
   }
-  if (doses?.some((dose, k) => k > 0 && !(dose > doses[k - 1]))) throw dataError(`${where}: levels are ordered, so doses must rise from level to level, got ${doses.join(", ")}`);
+  if (doses?.some((dose, k) => k > 0 && !(dose > doses[k - 1])))
+    throw dataError(`${where}: levels are ordered, so doses must rise from level to level, got ${doses.join(", ")}`);
 }
 
 /** Rows in each logged cell, by index; cells that no row is in are not among the keys. */

@@ -56,7 +56,10 @@ export interface LeverInsight {
   readonly curves: readonly { readonly lever: string; readonly points: readonly CurvePointInsight[] }[];
   readonly interactions: readonly InteractionInsight[];
   readonly monotone: { readonly byConstruction: boolean; readonly checked: number; readonly violations: number; readonly largest: number };
-  readonly best: { readonly how: string; readonly cells: readonly { readonly cell: string; readonly units: number; readonly rows: number; readonly support: Support }[] };
+  readonly best: {
+    readonly how: string;
+    readonly cells: readonly { readonly cell: string; readonly units: number; readonly rows: number; readonly support: Support }[];
+  };
   readonly warnings: readonly string[];
 }
 
@@ -100,7 +103,10 @@ export async function leverInsight(prediction: LeversPrediction, options: Insigh
     };
   });
   const one = (l: number, k: number): number[] => grid.sizes.map((_, other) => (other === l ? k : 0));
-  const curves = grid.levers.map((lever, l) => ({ lever: lever.column, points: lever.levels.map((_, k) => curvePoint(grid, l, k, means, cells, whole, (level) => at(one(l, level)))) }));
+  const curves = grid.levers.map((lever, l) => ({
+    lever: lever.column,
+    points: lever.levels.map((_, k) => curvePoint(grid, l, k, means, cells, whole, (level) => at(one(l, level)))),
+  }));
   const interactions = pairsOf(grid).map(({ l, k, a, b }): InteractionInsight => {
     const levels = grid.sizes.map((_, other) => (other === l ? a : other === k ? b : 0));
     const interaction = doubted((mean) => mean[at(levels)] - mean[at(one(l, a))] - mean[at(one(k, b))] + mean[0]);
@@ -144,10 +150,17 @@ function warningsOf(best: LeverInsight["best"]["cells"], grid: LeverGrid, member
   const units = never.reduce((sum, { units: count }) => sum + count, 0);
   const out: string[] = [];
   if (units > 0)
-    out.push(`the best cell of ${units} of ${total} units was never logged (${never.slice(0, 3).map(({ cell }) => cell).join("; ")}): its response is the model's inference from other cells; try it on a few units first`);
+    out.push(
+      `the best cell of ${units} of ${total} units was never logged (${never
+        .slice(0, 3)
+        .map(({ cell }) => cell)
+        .join("; ")}): its response is the model's inference from other cells; try it on a few units first`,
+    );
   if (members === 1) out.push("one net only: there is no measure of doubt; fit with --members 5 or more");
-  if (monotone.violations > 0) out.push(`${monotone.violations} of ${monotone.checked} steps up lower the response, by at most ${monotone.largest.toPrecision(3)}`);
-  if (grid.levers.some(({ costs }) => costs === undefined)) out.push("not every lever has costs: the best cell is judged by response alone, and more is then never worse");
+  if (monotone.violations > 0)
+    out.push(`${monotone.violations} of ${monotone.checked} steps up lower the response, by at most ${monotone.largest.toPrecision(3)}`);
+  if (grid.levers.some(({ costs }) => costs === undefined))
+    out.push("not every lever has costs: the best cell is judged by response alone, and more is then never worse");
   return out;
 }
 

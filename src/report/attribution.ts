@@ -29,7 +29,12 @@ export interface AttributionSummary {
 /** The page of an attribution: channels by mechanism, where mechanisms disagree, and how far each is from incremental truth where that is known. */
 export function renderAttribution(summary: AttributionSummary): string {
   const { name, journeys, conversions, channels, mechanisms, liftwise } = summary;
-  const facts = [countOf(journeys, "journey"), `${countText(conversions)} conversions`, countOf(channels.length, "channel"), countOf(mechanisms.length, "mechanism")].join(" · ");
+  const facts = [
+    countOf(journeys, "journey"),
+    `${countText(conversions)} conversions`,
+    countOf(channels.length, "channel"),
+    countOf(mechanisms.length, "mechanism"),
+  ].join(" · ");
   const sections = [
     findings(summary),
     creditSection(summary),
@@ -54,7 +59,9 @@ function findings(summary: AttributionSummary): Section {
     sentences.push(`${widest.channel} depends most on the mechanism: from ${amount(widest.least)} to ${amount(widest.most)} conversions.`);
   if (truth !== undefined) {
     const best = truth.distance.indexOf(Math.min(...truth.distance));
-    sentences.push(`${mechanisms[best].id} comes nearest to the incremental conversions: ${shareText(truth.distance[best])} of them are credited to another channel.`);
+    sentences.push(
+      `${mechanisms[best].id} comes nearest to the incremental conversions: ${shareText(truth.distance[best])} of them are credited to another channel.`,
+    );
   }
   const body = [
     notes.map((note) => notice("note", note)),
@@ -69,7 +76,12 @@ function findings(summary: AttributionSummary): Section {
 }
 
 function creditSection({ channels, mechanisms, truth, touches }: AttributionSummary): Section {
-  const columns = [{ title: "Channel" }, { title: "Touches", kind: "number" as const }, ...mechanisms.map(({ id }) => ({ title: id, kind: "number" as const })), ...(truth ? [{ title: "incremental", kind: "number" as const }] : [])];
+  const columns = [
+    { title: "Channel" },
+    { title: "Touches", kind: "number" as const },
+    ...mechanisms.map(({ id }) => ({ title: id, kind: "number" as const })),
+    ...(truth ? [{ title: "incremental", kind: "number" as const }] : []),
+  ];
   const rows = channels.map((channel, c) => [
     channel,
     number(touches[c]),
@@ -95,18 +107,36 @@ function moneySection({ channels, mechanisms, cost }: AttributionSummary): Secti
 }
 
 function disagreementSection({ mechanisms, disagreement, truth }: AttributionSummary): Section {
-  const columns = [{ title: "Mechanism" }, ...mechanisms.map(({ id }) => ({ title: id, kind: "number" as const })), ...(truth ? [{ title: "incremental", kind: "number" as const }] : [])];
-  const rows = mechanisms.map(({ id }, a) => [id, ...mechanisms.map((_, b) => shareText(disagreement[a][b])), ...(truth ? [shareText(truth.distance[a])] : [])]);
+  const columns = [
+    { title: "Mechanism" },
+    ...mechanisms.map(({ id }) => ({ title: id, kind: "number" as const })),
+    ...(truth ? [{ title: "incremental", kind: "number" as const }] : []),
+  ];
+  const rows = mechanisms.map(({ id }, a) => [
+    id,
+    ...mechanisms.map((_, b) => shareText(disagreement[a][b])),
+    ...(truth ? [shareText(truth.distance[a])] : []),
+  ]);
   return section("Disagreement", table({ columns, rows, label: "Total variation between mechanisms" }), {
     lede: "Share of all conversions that two mechanisms credit to different channels (total variation): 0% when they agree on every channel.",
   });
 }
 
 function guide({ truth }: AttributionSummary): Section {
-  const causal = truth === undefined
-    ? "No mechanism measures what a channel caused: that needs an experiment. Where one was run, give its incremental conversions and the page sets them beside the credit."
-    : "Incremental conversions were given from outside, from an experiment or a simulator; the distance to them says how far a mechanism may be trusted here.";
-  return section("How to read this", [paragraph(causal), paragraph("First and last are the ends of what rules can say; where they agree, the choice of mechanism matters little. CPA and ROAS follow the credit, so they disagree where it does.")], { short: "Guide" });
+  const causal =
+    truth === undefined
+      ? "No mechanism measures what a channel caused: that needs an experiment. Where one was run, give its incremental conversions and the page sets them beside the credit."
+      : "Incremental conversions were given from outside, from an experiment or a simulator; the distance to them says how far a mechanism may be trusted here.";
+  return section(
+    "How to read this",
+    [
+      paragraph(causal),
+      paragraph(
+        "First and last are the ends of what rules can say; where they agree, the choice of mechanism matters little. CPA and ROAS follow the credit, so they disagree where it does.",
+      ),
+    ],
+    { short: "Guide" },
+  );
 }
 
 function number(value: number | null): Cell {

@@ -11,7 +11,10 @@ export async function leverSections(insight: LeverInsight): Promise<Section[]> {
 }
 
 /** A report on several levers as one HTML file. @param facts model, data and rows in one line */
-export async function renderLeverReport(insight: LeverInsight, facts: { readonly title: string; readonly line: string; readonly notes: readonly string[] }): Promise<string> {
+export async function renderLeverReport(
+  insight: LeverInsight,
+  facts: { readonly title: string; readonly line: string; readonly notes: readonly string[] },
+): Promise<string> {
   const sections = await leverSections(insight);
   const about = section("What this can and cannot show", list([...insight.warnings, ...facts.notes, limits]), { short: "Limits" });
   return page({ title: facts.title, kind: "Levers", facts: facts.line, sections: [...sections, about] });
@@ -68,9 +71,17 @@ async function curveSection({ curves }: LeverInsight): Promise<Section> {
     }),
   );
   const rows = curves.flatMap(({ lever, points }) =>
-    points.slice(1).map(({ level, alone, step, elasticity }) => [lever, level, number(alone.value), number(step), Number.isFinite(elasticity) ? number(elasticity) : "-"]),
+    points
+      .slice(1)
+      .map(({ level, alone, step, elasticity }) => [lever, level, number(alone.value), number(step), Number.isFinite(elasticity) ? number(elasticity) : "-"]),
   );
-  const columns = [{ title: "Lever" }, { title: "Level" }, { title: "Effect", kind: "number" as const }, { title: "Last step", kind: "number" as const }, { title: "Elasticity", kind: "number" as const }];
+  const columns = [
+    { title: "Lever" },
+    { title: "Level" },
+    { title: "Effect", kind: "number" as const },
+    { title: "Last step", kind: "number" as const },
+    { title: "Elasticity", kind: "number" as const },
+  ];
   return section("Each lever by itself", html`${sideBySide(...figures)}${table({ columns, rows, label: "Curves" })}`, { short: "Curves" });
 }
 
@@ -85,17 +96,36 @@ function interactionSection({ interactions }: LeverInsight): Section {
       label,
       support === "never logged" ? "never logged" : countText(logged),
     ]);
-  const columns = [{ title: "Levels" }, { title: "Interaction", kind: "number" as const }, { title: "Doubt (sd)", kind: "number" as const }, { title: "Label" }, { title: "Rows", kind: "number" as const }];
-  return section("Interactions", table({ columns, rows, label: "Interactions", notes: ["What both levers do together beyond the sum of what each does alone. The 40 largest."] }), {
-    short: "Interactions",
-    lede: "Synergy: more than the sum. Substitution: less. Unclear: the ensemble's nets do not agree on the sign, or there is one net only.",
-  });
+  const columns = [
+    { title: "Levels" },
+    { title: "Interaction", kind: "number" as const },
+    { title: "Doubt (sd)", kind: "number" as const },
+    { title: "Label" },
+    { title: "Rows", kind: "number" as const },
+  ];
+  return section(
+    "Interactions",
+    table({ columns, rows, label: "Interactions", notes: ["What both levers do together beyond the sum of what each does alone. The 40 largest."] }),
+    {
+      short: "Interactions",
+      lede: "Synergy: more than the sum. Substitution: less. Unclear: the ensemble's nets do not agree on the sign, or there is one net only.",
+    },
+  );
 }
 
 function choiceSection({ best, monotone, warnings }: LeverInsight): Section {
-  const rows = best.cells.slice(0, 20).map(({ cell, units, rows: logged, support }) => [cell, countText(units), support === "never logged" ? "never logged" : countText(logged), support]);
-  const columns = [{ title: "Cell" }, { title: "Units it is best for", kind: "number" as const }, { title: "Rows", kind: "number" as const }, { title: "Support" }];
-  const kept = monotone.byConstruction ? "More of a lever cannot lower the response: the model is built so." : "The model is free to let more of a lever lower the response.";
+  const rows = best.cells
+    .slice(0, 20)
+    .map(({ cell, units, rows: logged, support }) => [cell, countText(units), support === "never logged" ? "never logged" : countText(logged), support]);
+  const columns = [
+    { title: "Cell" },
+    { title: "Units it is best for", kind: "number" as const },
+    { title: "Rows", kind: "number" as const },
+    { title: "Support" },
+  ];
+  const kept = monotone.byConstruction
+    ? "More of a lever cannot lower the response: the model is built so."
+    : "The model is free to let more of a lever lower the response.";
   return section(
     "Best cells",
     html`${warnings.map((warning) => notice("warning", warning))}${table({ columns, rows, label: "Best cells", notes: [`Searched: ${best.how}.`] })}${subsection(

@@ -131,7 +131,7 @@ const wrong: readonly (readonly [words: readonly string[], message: string | Reg
   [["a", "--model"], "--model needs a value: oak or elm"],
   [["a", "--model", "oak", "--depth", "0"], "--depth must be at least 1; got 0"],
   [["a", "--model", "oak", "--depth", "2.5"], "--depth must be of type whole number; got 2.5"],
-  [["a", "--model", "oak", "--outcome-learner", "lineer"], /^--outcome-learner must be linear, boosting or .*; got "lineer"$/],
+  [["a", "--model", "oak", "--outcome-learner", "lineer"], /^--outcome-learner must be linear or boosting; got "lineer", did you mean "linear"\?$/],
   [["a", "--model", "oak", "--outcome-learner", "linear", "--outcome-learner.trees", "3"], /--outcome-learner has no option "outcomeLearner\.trees"/],
   [["a", "--model", "elm", "--elm.depth", "x"], '--elm.depth must be of type number; got "x"'],
   [["a", "b"], /unexpected "b"; usage: liftwise toy FILE/],

@@ -18,11 +18,19 @@ const models = attribution as readonly ConversionModel[];
 const data = clicksDataset(simulateClicks({ clicks: 300, ads: 100, intercept: -3, seed: 5 }));
 // The first steps are enough to tell whether two trainings are the same.
 const quick = { batch: 100, epochs: 1, sequenceLength: 5, embeddingRate: 1 };
-const quickly = (model: ConversionModel, from: Dataset = data, options: object = {}): Promise<FittedModel<"attribution">> => fit(model, from, { config: quick, seed: 7, threads: 1, ...options });
+const quickly = (model: ConversionModel, from: Dataset = data, options: object = {}): Promise<FittedModel<"attribution">> =>
+  fit(model, from, { config: quick, seed: 7, threads: 1, ...options });
 
 function expectSame(got: AttributionPrediction, want: AttributionPrediction, rows: ArrayLike<number>, tolerance: number): void {
   expect(got.heads).toEqual(want.heads);
-  want.probability.forEach((p, h) => expectAllClose(got.probability[h], Float64Array.from(rows, (i) => p[i]), tolerance, want.heads[h]));
+  want.probability.forEach((p, h) =>
+    expectAllClose(
+      got.probability[h],
+      Float64Array.from(rows, (i) => p[i]),
+      tolerance,
+      want.heads[h],
+    ),
+  );
 }
 
 test("the models are the seven of the benchmark, and the last is MoAE", () => {
@@ -93,7 +101,10 @@ describe("what every conversion model refuses or declares", () => {
   test("a field that is no index, and a sequence that belongs to nothing", async () => {
     const column = (name: string, value: number): Dataset => data.withColumns([{ kind: "number", name, values: new Float64Array(data.rows).fill(value) }]);
     await expect(quickly(model, column("ad_feat3", 1.5))).rejects.toThrow(/"ad_feat3" holds 1.5 where an index is wanted/);
-    const odd = data.withColumns([{ kind: "sequence", name: "prices", offsets: Int32Array.from({ length: data.rows + 1 }, (_, i) => i), values: new Float64Array(data.rows).fill(9) }], { features: [...data.roles.features, "prices"] });
+    const odd = data.withColumns(
+      [{ kind: "sequence", name: "prices", offsets: Int32Array.from({ length: data.rows + 1 }, (_, i) => i), values: new Float64Array(data.rows).fill(9) }],
+      { features: [...data.roles.features, "prices"] },
+    );
     await expect(quickly(model, odd)).rejects.toThrow(/taken for similarities/);
   });
 
@@ -104,7 +115,11 @@ describe("what every conversion model refuses or declares", () => {
     expect(notes?.join()).toMatch(/^4 indices are beyond the tables/);
     expect(notes?.join()).toMatch(/sequences have more than 5 items/);
     expect(probability[0].every((p) => p > 0 && p < 1)).toBe(true);
-    const empty = data.withColumns(data.columns.flatMap((column) => (column.kind === "sequence" ? [{ ...column, offsets: new Int32Array(data.rows + 1), values: new Float64Array(0) }] : [])));
+    const empty = data.withColumns(
+      data.columns.flatMap((column) =>
+        column.kind === "sequence" ? [{ ...column, offsets: new Int32Array(data.rows + 1), values: new Float64Array(0) }] : [],
+      ),
+    );
     const short = await fitted.predict(empty);
     expect(short.notes).toBeUndefined();
     expect(short.probability[0].every((p) => p > 0 && p < 1)).toBe(true);

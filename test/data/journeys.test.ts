@@ -48,7 +48,19 @@ e,2025-02-21 09:00:00,,,,0,
     expect([...journeys.value]).toEqual([20, 5, 0, 0, 0]);
     expect([...(journeys.click ?? [])]).toEqual([1, 0, 1, 1, 1, 1]);
     expect([...(journeys.cost ?? [])]).toEqual([1, 0.1, 1, 0, 1, 1]);
-    expect(counts).toEqual({ rows: 12, touches: 6, conversions: 4, users: 3, duplicates: 1, missing: 1, idle: 1, untouched: 1, outside: 1, valueless: 1, costless: 1 });
+    expect(counts).toEqual({
+      rows: 12,
+      touches: 6,
+      conversions: 4,
+      users: 3,
+      duplicates: 1,
+      missing: 1,
+      idle: 1,
+      untouched: 1,
+      outside: 1,
+      valueless: 1,
+      costless: 1,
+    });
     expect(journeyNotes(counts)).toHaveLength(7);
     expect(journeyNotes({ ...counts, duplicates: 0, missing: 0, idle: 0, untouched: 0, outside: 0, valueless: 0, costless: 0 })).toEqual([]);
   });
@@ -68,20 +80,31 @@ e,2025-02-21 09:00:00,,,,0,
       value: "value",
       conversions: await file("bought.csv", "user,time,value\na,2025-01-02,7\n"),
     });
-    const one = await readJourneys(await file("one.csv", "user,time,channel,conv,value\na,2025-01-01,x,0,\na,2025-01-03,y,0,\nb,2025-01-01,x,0,\na,2025-01-02,,1,7\n"), { ...columns, value: "value" });
+    const one = await readJourneys(
+      await file("one.csv", "user,time,channel,conv,value\na,2025-01-01,x,0,\na,2025-01-03,y,0,\nb,2025-01-01,x,0,\na,2025-01-02,,1,7\n"),
+      { ...columns, value: "value" },
+    );
     expect(apart.journeys).toEqual(one.journeys);
   });
 
   test("equals a slow twin on random logs, whatever the order of the rows", async () => {
     for (let seed = 0; seed < 4; seed++) {
       const rng = new Rng(seed);
-      const rows = Array.from({ length: 120 }, (_, i) => ({ user: `u${rng.int(8)}`, time: i * 1_000_003 + rng.int(3) * 20 * day, channel: "abc"[rng.int(3)], conv: rng.bernoulli(0.15) }));
+      const rows = Array.from({ length: 120 }, (_, i) => ({
+        user: `u${rng.int(8)}`,
+        time: i * 1_000_003 + rng.int(3) * 20 * day,
+        channel: "abc"[rng.int(3)],
+        conv: rng.bernoulli(0.15),
+      }));
       const text = (list: typeof rows): string => `user,time,channel,conv\n${list.map((r) => `${r.user},${r.time},${r.channel},${r.conv}`).join("\n")}\n`;
       const options = { ...columns, timeUnit: "ms" as const, lookback: 15 };
       const { journeys } = await readJourneys(await file(`random${seed}.csv`, text(rows)), options);
       const order = rng.permutation(rows.length);
       expect((await readJourneys(await file(`shuffled${seed}.csv`, text(Array.from(order, (i) => rows[i]))), options)).journeys).toEqual(journeys);
-      const got = Array.from(journeys.conversions, (c, j) => `${Array.from(journeys.channel.subarray(journeys.offsets[j], journeys.offsets[j + 1]), (k) => journeys.channels[k]).join("")}:${c}`);
+      const got = Array.from(
+        journeys.conversions,
+        (c, j) => `${Array.from(journeys.channel.subarray(journeys.offsets[j], journeys.offsets[j + 1]), (k) => journeys.channels[k]).join("")}:${c}`,
+      );
       expect(got.sort()).toEqual(slowTwin(rows, 15 * day).sort());
     }
   });
@@ -116,7 +139,12 @@ function slowTwin(rows: readonly { user: string; time: number; channel: string; 
       open.push(row);
       if (row.conv === 0) continue;
       unclaimed(open.filter((touch) => row.time - touch.time > window));
-      out.push(`${open.filter((touch) => row.time - touch.time <= window).map((touch) => touch.channel).join("")}:1`);
+      out.push(
+        `${open
+          .filter((touch) => row.time - touch.time <= window)
+          .map((touch) => touch.channel)
+          .join("")}:1`,
+      );
       open = [];
     }
     unclaimed(open);

@@ -48,7 +48,8 @@ export function fitInputs(x: Features, sequenceLength: number, id: string): Clic
       similarities.push(checkedSimilarity(column, id));
       continue;
     }
-    if (table.startsWith("user")) throw dataError(`${id}: column "${column.name}" is a sequence of the user field "${table}"; sequences hold earlier values of an ad field`);
+    if (table.startsWith("user"))
+      throw dataError(`${id}: column "${column.name}" is a sequence of the user field "${table}"; sequences hold earlier values of an ad field`);
     behaviour.push({ name: column.name, table, length: sequenceLength });
     sizes.set(table, sharedTable(field, column, sizes.get(table) as number, levelRow, id));
   }
@@ -114,7 +115,9 @@ function largest(values: Float64Array, name: string, id: string): number {
     const v = values[i];
     if (Number.isNaN(v)) continue;
     if (!(Number.isInteger(v) && v >= 0 && v < mostRows))
-      throw dataError(`${id}: column "${name}" holds ${v} where an index is wanted, a whole number from 0 to ${mostRows - 1}; read it as text, or cut it into classes`);
+      throw dataError(
+        `${id}: column "${name}" holds ${v} where an index is wanted, a whole number from 0 to ${mostRows - 1}; read it as text, or cut it into classes`,
+      );
     most = Math.max(most, v);
   }
   return most;
@@ -133,7 +136,9 @@ function sharedTable(field: CategoryColumn | NumberColumn, column: SequenceColum
 
 function checkedSimilarity(column: SequenceColumn, id: string): string {
   if (column.levels !== undefined)
-    throw dataError(`${id}: sequence "${column.name}" belongs to no feature; call it <feature>_seq after the feature whose earlier values it holds, or leave it out`);
+    throw dataError(
+      `${id}: sequence "${column.name}" belongs to no feature; call it <feature>_seq after the feature whose earlier values it holds, or leave it out`,
+    );
   const bad = column.values.findIndex((v) => !(v >= -1.001 && v <= 1.001) && !Number.isNaN(v));
   if (bad >= 0)
     throw dataError(
@@ -196,5 +201,6 @@ export function notesOf({ unknown, cut }: Replaced, length: number): string[] {
 /** @throws LiftwiseError (usage) where the net's groups of 16 would not come out even */
 export function checkWidth(fields: ClickFields, width: number): void {
   if (width % 16 !== 0) throw usageError(`width: must be a multiple of 16, got ${width}`);
-  if (fields.ad.some(({ size }) => size < 1) || fields.user.some(({ size }) => size < 1)) throw dataError("fields: a vocabulary is empty; every field has at least the unknown value");
+  if (fields.ad.some(({ size }) => size < 1) || fields.user.some(({ size }) => size < 1))
+    throw dataError("fields: a vocabulary is empty; every field has at least the unknown value");
 }

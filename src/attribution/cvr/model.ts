@@ -85,8 +85,17 @@ async function fitConversion(id: ConversionModelId, config: ConversionConfig, da
   const { trained, engine, report } = await trainConversion({ structure, config, fields: inputs.fields, source, context });
   context.progress(1, "trained");
   const replaced = notesOf(found, config.sequenceLength);
-  const positive = Object.fromEntries(Object.entries(labels).map(([name, classes]) => [name.replace(/^label-/, ""), classes.reduce((sum, k) => sum + Number(k > 0), 0) / data.rows]));
-  return fittedConversion(id, config, { inputs, weights: trained.weights }, { ...report, positive, ...(replaced.length > 0 ? { warnings: replaced } : {}) }, engine, context.threads);
+  const positive = Object.fromEntries(
+    Object.entries(labels).map(([name, classes]) => [name.replace(/^label-/, ""), classes.reduce((sum, k) => sum + Number(k > 0), 0) / data.rows]),
+  );
+  return fittedConversion(
+    id,
+    config,
+    { inputs, weights: trained.weights },
+    { ...report, positive, ...(replaced.length > 0 ? { warnings: replaced } : {}) },
+    engine,
+    context.threads,
+  );
 }
 
 /**
@@ -118,16 +127,21 @@ function classesOf(data: Dataset, heads: readonly Head[], id: string): Record<st
       );
     const values = data.number(mechanism, "credit");
     const bad = values.findIndex((v) => !(v >= 0));
-    if (bad >= 0) throw dataError(`${id}: ${data.at(mechanism)} must hold a credit of at least 0 in every row, and row ${bad + 1} has ${values[bad]}; fill or remove such rows`);
+    if (bad >= 0)
+      throw dataError(
+        `${id}: ${data.at(mechanism)} must hold a credit of at least 0 in every row, and row ${bad + 1} has ${values[bad]}; fill or remove such rows`,
+      );
     return values;
   };
   const classes: Record<string, Int32Array> = {};
   for (const head of heads) {
     const name = labelColumn(head);
-    if (head === "cartesian") classes[name] = cartesianClass(Object.fromEntries(mechanisms.map((mechanism) => [mechanism, credit(mechanism)])) as Record<Mechanism, Float64Array>);
+    if (head === "cartesian")
+      classes[name] = cartesianClass(Object.fromEntries(mechanisms.map((mechanism) => [mechanism, credit(mechanism)])) as Record<Mechanism, Float64Array>);
     else classes[name] ??= Int32Array.from(credit(head), (v) => (v > 0 ? 1 : 0));
   }
-  if (classes[labelColumn(heads[0])].every((k) => k === 0)) throw dataError(`${id}: no row of ${data.name} has a credit above 0 under "${heads[0]}", so there is nothing to learn; check the labels`);
+  if (classes[labelColumn(heads[0])].every((k) => k === 0))
+    throw dataError(`${id}: no row of ${data.name} has a credit above 0 under "${heads[0]}", so there is nothing to learn; check the labels`);
   return classes;
 }
 
@@ -150,7 +164,12 @@ export function fittedConversion(
   return {
     report,
     predict: async (data): Promise<AttributionPrediction> => {
-      ready ??= (async () => predictor(structure, config, inputs.fields, inputs.spec, weights, { engine: engine ?? (await c.chooseEngine(config.engine)), threads, batch: predictionRows }))();
+      ready ??= (async () =>
+        predictor(structure, config, inputs.fields, inputs.spec, weights, {
+          engine: engine ?? (await c.chooseEngine(config.engine)),
+          threads,
+          batch: predictionRows,
+        }))();
       const forward = await ready;
       const probability = heads.map(() => new Float64Array(data.rows));
       const found: Replaced = { unknown: 0, cut: 0 };

@@ -19,8 +19,14 @@ export function reader(width: number, heads: number): Layer<[query: Tensor, item
       const range = Array.from({ length: heads }, (_, h) => h);
       const columns = (matrix: Tensor, h: number): Tensor => slice(matrix, 1, h * size, (h + 1) * size);
       // Block by block: [inner, heads * width] and [heads * width, inner], zero off the blocks.
-      const keys = concat(range.map((h) => pad(transpose(columns(w.key.w, h)), 1, h * width, (heads - 1 - h) * width)), 0);
-      const values = concat(range.map((h) => pad(columns(w.value.w, h), 1, h * size, (heads - 1 - h) * size)), 0);
+      const keys = concat(
+        range.map((h) => pad(transpose(columns(w.key.w, h)), 1, h * width, (heads - 1 - h) * width)),
+        0,
+      );
+      const values = concat(
+        range.map((h) => pad(columns(w.value.w, h), 1, h * size, (heads - 1 - h) * size)),
+        0,
+      );
       const turned = matmul(add(matmul(query, w.query.w), w.query.b), mul(keys, 1 / Math.sqrt(size)));
       const shares = softmax(matmul(reshape(turned, [rows, heads, width]), items, { transposeB: true }));
       const seen = reshape(matmul(shares, items), [rows, heads * width]);

@@ -43,7 +43,8 @@ export function clickFields(vocabulary: Vocabulary, sequenceLength: number): Cli
  */
 export async function fitClicks(id: string, folder: ClickFolder, options: ClickFitOptions = {}): Promise<FittedModel<"attribution">> {
   const model = conversionModels.find((candidate) => candidate.id === id);
-  if (model === undefined) throw usageError(`${id}: only conversion models are fitted to click files; choose one of ${conversionModels.map((one) => one.id).join(", ")}`);
+  if (model === undefined)
+    throw usageError(`${id}: only conversion models are fitted to click files; choose one of ${conversionModels.map((one) => one.id).join(", ")}`);
   const { seed = 1, threads = availableParallelism(), signal = new AbortController().signal, progress = () => undefined } = options;
   const config = parse(model.config, options.config, `${id}: config`) as ConversionConfig;
   if (folder.train.length === 0) throw dataError(`${folder.path}: there are no train files; a model is fitted to train/*.parquet`);
@@ -83,7 +84,14 @@ export async function fitClicks(id: string, folder: ClickFolder, options: ClickF
 }
 
 /** Batches of `size` rows cut out of whatever the files give. */
-async function* labelled(files: readonly string[], fields: ClickFields, heads: readonly Head[], size: number, found: Replaced, positives: Record<string, number>): AsyncGenerator<c.Batch> {
+async function* labelled(
+  files: readonly string[],
+  fields: ClickFields,
+  heads: readonly Head[],
+  size: number,
+  found: Replaced,
+  positives: Record<string, number>,
+): AsyncGenerator<c.Batch> {
   const labels = heads.includes("cartesian") ? mechanisms : heads;
   const collect = collector(fields, heads, size);
   for await (const part of clickRows(files, labels)) {
@@ -167,7 +175,8 @@ function collector(fields: ClickFields, heads: readonly Head[], size: number): C
 function label(part: ClickRows, heads: readonly Head[], classes: ReadonlyMap<string, Int32Array>, from: number, to: number, count: number): void {
   for (const name of Object.keys(part.credit)) {
     const values = part.credit[name];
-    for (let i = from; i < from + count; i++) if (!(values[i] >= 0)) throw dataError(`labels: "${name}" must hold a credit of at least 0 in every row, got ${values[i]}; fill or remove such rows`);
+    for (let i = from; i < from + count; i++)
+      if (!(values[i] >= 0)) throw dataError(`labels: "${name}" must hold a credit of at least 0 in every row, got ${values[i]}; fill or remove such rows`);
   }
   for (const head of heads) {
     const out = classes.get(head) as Int32Array;

@@ -15,7 +15,12 @@ export function headsOf(structure: Structure, config: ConversionConfig): readonl
 }
 
 /** The net of a config, on these fields. Embedding tables are updated by the rows a batch names. */
-export function netOf(structure: Structure, config: ConversionConfig, fields: ClickFields, lazy = true): c.Layer<[batch: Readonly<Record<string, c.Tensor>>], Logits> {
+export function netOf(
+  structure: Structure,
+  config: ConversionConfig,
+  fields: ClickFields,
+  lazy = true,
+): c.Layer<[batch: Readonly<Record<string, c.Tensor>>], Logits> {
   const { heads } = auxiliariesOf(config, structure.auxiliaries);
   return conversionNet(fields, { structure, main: config.main, auxiliaries: heads, width: config.width, lazy });
 }
@@ -30,7 +35,13 @@ export interface Training {
 }
 
 /** Trains a conversion net: cross-entropy of the main head plus lambda times that of each auxiliary one, in the order the rows come (MAC2026). */
-export async function trainConversion({ structure, config, fields, source, context }: Training): Promise<{ readonly trained: c.Trained; readonly engine: c.ChosenEngine; readonly report: Record<string, Json> }> {
+export async function trainConversion({
+  structure,
+  config,
+  fields,
+  source,
+  context,
+}: Training): Promise<{ readonly trained: c.Trained; readonly engine: c.ChosenEngine; readonly report: Record<string, Json> }> {
   const { heads, lambda } = auxiliariesOf(config, structure.auxiliaries);
   const net = netOf(structure, config, fields);
   const engine = await c.chooseEngine(config.engine);
@@ -45,9 +56,17 @@ export async function trainConversion({ structure, config, fields, source, conte
       for (const head of heads) losses[auxiliaryName(head)] = c.mul(crossEntropy(logits[auxiliaryName(head)], batch[labelColumn(head)]), lambda);
       return losses;
     },
-    combine: surgery === "none" || heads.length === 0 ? undefined : surgery === "pcgrad" ? c.projectConflicts("main", { block: attentionBlock }) : c.gradientCosine("main"),
+    combine:
+      surgery === "none" || heads.length === 0
+        ? undefined
+        : surgery === "pcgrad"
+          ? c.projectConflicts("main", { block: attentionBlock })
+          : c.gradientCosine("main"),
     phases: { epochs: config.epochs },
-    optimiser: { learningRate: config.warmUp > 0 ? c.warmUp(config.warmUp, config.learningRate) : config.learningRate, groups: { embedding: config.embeddingRate } },
+    optimiser: {
+      learningRate: config.warmUp > 0 ? c.warmUp(config.warmUp, config.learningRate) : config.learningRate,
+      groups: { embedding: config.embeddingRate },
+    },
     rng: context.rng,
     engine,
     threads: context.threads,
@@ -67,7 +86,14 @@ export async function trainConversion({ structure, config, fields, source, conte
 }
 
 /** Probability that the credit is above 0, by head, from learned weights; `cartesian` gives the main mechanism's share of its classes. */
-export async function predictor(structure: Structure, config: ConversionConfig, fields: ClickFields, columns: Readonly<Record<string, c.ColumnSpec>>, weights: c.Weights, options: c.ForwardOptions): Promise<c.Forward<string, string>> {
+export async function predictor(
+  structure: Structure,
+  config: ConversionConfig,
+  fields: ClickFields,
+  columns: Readonly<Record<string, c.ColumnSpec>>,
+  weights: c.Weights,
+  options: c.ForwardOptions,
+): Promise<c.Forward<string, string>> {
   const net = netOf(structure, config, fields, false);
   const heads = headsOf(structure, config);
   const bit = ["last", "first", "linear", "mta"].indexOf(config.main);

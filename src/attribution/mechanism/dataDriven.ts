@@ -30,7 +30,16 @@ export async function dataDriven(journeys: Journeys, rng: Rng): Promise<DataDriv
       `data-driven: ${converted === 0 ? "no journey converts" : "every journey converts"}, so nothing tells what a touch changes; bring journeys of both kinds, or choose another mechanism`,
     );
   const signal = new AbortController().signal;
-  const model = await logistic.fit({ lambda: "auto", maxLevels: 2 } as never, features(k, rows.map((row) => profiles.list[row])), y, weight, { rng, threads: 1, signal });
+  const model = await logistic.fit(
+    { lambda: "auto", maxLevels: 2 } as never,
+    features(
+      k,
+      rows.map((row) => profiles.list[row]),
+    ),
+    y,
+    weight,
+    { rng, threads: 1, signal },
+  );
 
   // Every path that is asked about, met or counterfactual, is predicted once.
   const asked = new Map(profiles.keys);
@@ -126,8 +135,14 @@ function pooled(journeys: Journeys, { list, of }: Profiles): { readonly rows: re
 
 function features(channels: number, profiles: readonly Profile[]): { readonly rows: number; readonly columns: ReturnType<typeof numberColumn>[] } {
   const columns = Array.from({ length: channels }, (_, c) => [
-    numberColumn(`touches ${c}`, Float64Array.from(profiles, ({ counts }) => Math.log1p(counts[c]))),
-    numberColumn(`last ${c}`, Float64Array.from(profiles, ({ last }) => Number(last === c))),
+    numberColumn(
+      `touches ${c}`,
+      Float64Array.from(profiles, ({ counts }) => Math.log1p(counts[c])),
+    ),
+    numberColumn(
+      `last ${c}`,
+      Float64Array.from(profiles, ({ last }) => Number(last === c)),
+    ),
   ]);
   return { rows: profiles.length, columns: columns.flat() };
 }

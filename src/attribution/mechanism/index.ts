@@ -30,8 +30,16 @@ export const attributionMechanisms: readonly AttributionMechanism[] = [
   { id: "first", summary: "all to the first touch", credit: (journeys) => byChannel(journeys, first(journeys)) },
   { id: "last", summary: "all to the last touch", credit: (journeys) => byChannel(journeys, last(journeys)) },
   { id: "linear", summary: "the same to every touch", credit: (journeys) => byChannel(journeys, linear(journeys)) },
-  { id: "time-decay", summary: "the more, the nearer to the conversion", credit: (journeys, { halfLife }) => byChannel(journeys, timeDecay(journeys, halfLife)) },
-  { id: "position-based", summary: "40 % to the first, 40 % to the last, the rest between", credit: (journeys) => byChannel(journeys, positionBased(journeys)) },
+  {
+    id: "time-decay",
+    summary: "the more, the nearer to the conversion",
+    credit: (journeys, { halfLife }) => byChannel(journeys, timeDecay(journeys, halfLife)),
+  },
+  {
+    id: "position-based",
+    summary: "40 % to the first, 40 % to the last, the rest between",
+    credit: (journeys) => byChannel(journeys, positionBased(journeys)),
+  },
   { id: "markov", summary: "removal effect in a Markov chain of order 1", credit: (journeys) => markov(journeys, 1) },
   { id: "markov-2", summary: "removal effect in a Markov chain of order 2", credit: (journeys) => markov(journeys, 2) },
   { id: "markov-3", summary: "removal effect in a Markov chain of order 3", credit: (journeys) => markov(journeys, 3) },
@@ -41,7 +49,11 @@ export const attributionMechanisms: readonly AttributionMechanism[] = [
     summary: "Shapley value of conversion rates by set of channels; a channel may lower the rate",
     credit: (journeys, { rng }) => shapley(journeys, rng.split("shapley-rate"), { worth: "rate" }),
   },
-  { id: "data-driven", summary: "drop of the predicted conversion when the touch is taken out", credit: (journeys, { rng }) => dataDriven(journeys, rng.split("data-driven")) },
+  {
+    id: "data-driven",
+    summary: "drop of the predicted conversion when the touch is taken out",
+    credit: (journeys, { rng }) => dataDriven(journeys, rng.split("data-driven")),
+  },
 ];
 
 /** @throws LiftwiseError (usage) with the nearest id */

@@ -43,7 +43,9 @@ export function shapley(journeys: Journeys, rng: Rng, options: ShapleyOptions = 
   for (const set of sets.values()) rate.set(set.channels.join(","), set.users > 0 ? set.conversions / set.users : 0);
   // Shapley values sum to the worth of all channels together: where that is 0 there is nothing to scale the conversions by.
   if (!((rate.get(Array.from({ length: k }, (_, c) => c).join(",")) ?? 0) > 0))
-    throw dataError(`shapley: no journey that uses all ${k} channels converts, so the rates of sets of channels share nothing out; leave rare channels out, or choose worth "conversions"`);
+    throw dataError(
+      `shapley: no journey that uses all ${k} channels converts, so the rates of sets of channels share nothing out; leave rare channels out, or choose worth "conversions"`,
+    );
   const { phi, se } = k <= exactUpTo ? { phi: exactValues(k, rate), se: new Float64Array(k) } : sampledValues(k, rate, rng, orders);
   let total = 0;
   for (const share of phi) total += share;

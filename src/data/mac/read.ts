@@ -21,10 +21,12 @@ export interface ClickFolder {
  * numbering (unless `partial`)
  */
 export function openClicks(folder: string, options: { readonly partial?: boolean } = {}): ClickFolder {
-  if (!existsSync(folder) || !statSync(folder).isDirectory()) throw dataError(`${folder}: there is no such folder; name one with train and test files and vocabularies`);
+  if (!existsSync(folder) || !statSync(folder).isDirectory())
+    throw dataError(`${folder}: there is no such folder; name one with train and test files and vocabularies`);
   const train = partsOf(folder, "train");
   const test = partsOf(folder, "test");
-  if (train.length + test.length === 0) throw dataError(`${folder}: holds neither train/*.parquet nor test/*.parquet; name a folder in the layout of the benchmark`);
+  if (train.length + test.length === 0)
+    throw dataError(`${folder}: holds neither train/*.parquet nor test/*.parquet; name a folder in the layout of the benchmark`);
   if (options.partial !== true) checkNumbering(train);
   const place = ["vocab", "vocabs", "vocabulary"].map((name) => join(folder, name)).find((path) => existsSync(path));
   if (place === undefined) throw dataError(`${folder}: there is no folder vocab/ with one JSON file a field`);
@@ -34,7 +36,10 @@ export function openClicks(folder: string, options: { readonly partial?: boolean
 
 function partsOf(folder: string, part: string): string[] {
   const inside = join(folder, part);
-  const [where, chosen] = existsSync(inside) && statSync(inside).isDirectory() ? [inside, readdirSync(inside)] : [folder, readdirSync(folder).filter((name) => name.startsWith(part))];
+  const [where, chosen] =
+    existsSync(inside) && statSync(inside).isDirectory()
+      ? [inside, readdirSync(inside)]
+      : [folder, readdirSync(folder).filter((name) => name.startsWith(part))];
   return chosen
     .filter((name) => name.endsWith(".parquet"))
     .toSorted((a, b) => numberOf(a) - numberOf(b) || (a < b ? -1 : 1))
@@ -51,7 +56,9 @@ function checkNumbering(train: readonly string[]): void {
   if (numbers.length < 2 || numbers.some((n) => n < 0)) return;
   const missing = Array.from({ length: numbers[numbers.length - 1] - numbers[0] + 1 }, (_, i) => numbers[0] + i).filter((n) => !numbers.includes(n));
   if (missing.length > 0)
-    throw dataError(`${basename(train[0])} ... ${basename(train[train.length - 1])}: train part ${missing.join(", ")} is missing between ${train.length} that are there; bring it, or ask for what is there with partial`);
+    throw dataError(
+      `${basename(train[0])} ... ${basename(train[train.length - 1])}: train part ${missing.join(", ")} is missing between ${train.length} that are there; bring it, or ask for what is there with partial`,
+    );
 }
 
 function tableRows(place: string, name: string): number {
@@ -60,13 +67,17 @@ function tableRows(place: string, name: string): number {
   try {
     read = JSON.parse(readFileSync(file, "utf8"));
   } catch (cause) {
-    throw dataError(`${file}: the vocabulary of ${name} cannot be read (${(cause as Error).message}); every field needs one, a JSON map from value to index`, cause);
+    throw dataError(
+      `${file}: the vocabulary of ${name} cannot be read (${(cause as Error).message}); every field needs one, a JSON map from value to index`,
+      cause,
+    );
   }
   const indices = typeof read === "object" && read !== null ? Object.values(read) : [];
   if (indices.length === 0) throw dataError(`${file}: the vocabulary is empty; it maps every value to an index, {"value": 1, ...}`);
   let most = 0;
   for (const index of indices) {
-    if (!(Number.isInteger(index) && (index as number) >= 0 && (index as number) < 2 ** 26)) throw dataError(`${file}: ${JSON.stringify(index)} is no index, a whole number from 0; write the vocabulary again`);
+    if (!(Number.isInteger(index) && (index as number) >= 0 && (index as number) < 2 ** 26))
+      throw dataError(`${file}: ${JSON.stringify(index)} is no index, a whole number from 0; write the vocabulary again`);
     most = Math.max(most, index as number);
   }
   return most + 1;
@@ -101,7 +112,13 @@ export async function* clickRows(files: readonly string[], labels: readonly stri
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const { default: duckdb } = await import("@duckdb/node-bindings");
   // One thread, so that rows come in order and little is read ahead.
-  const instance = await DuckDBInstance.create(":memory:", { memory_limit: "1GB", threads: "1", temp_directory: tmpdir(), autoinstall_known_extensions: "false", autoload_known_extensions: "false" });
+  const instance = await DuckDBInstance.create(":memory:", {
+    memory_limit: "1GB",
+    threads: "1",
+    temp_directory: tmpdir(),
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
+  });
   const con = await instance.connect();
   const single = ["user_id", ...userFields, ...adFields];
   const lists = [...sequenceFields, ...similarityFields];
@@ -132,8 +149,12 @@ export async function* clickRows(files: readonly string[], labels: readonly stri
           rows: n,
           user: new Int32Array(bytes(0, 4)),
           fields: Object.fromEntries(single.slice(1).map((name, k) => [name, new Int32Array(bytes(k + 1, 4))])),
-          sequences: Object.fromEntries(sequenceFields.map((name, k) => [name, ((one) => ({ values: new Int32Array(one.buffer), offsets: one.offsets }))(list(single.length + k))])),
-          similarities: Object.fromEntries(similarityFields.map((name, k) => [name, ((one) => ({ values: new Float32Array(one.buffer), offsets: one.offsets }))(list(first + k))])),
+          sequences: Object.fromEntries(
+            sequenceFields.map((name, k) => [name, ((one) => ({ values: new Int32Array(one.buffer), offsets: one.offsets }))(list(single.length + k))]),
+          ),
+          similarities: Object.fromEntries(
+            similarityFields.map((name, k) => [name, ((one) => ({ values: new Float32Array(one.buffer), offsets: one.offsets }))(list(first + k))]),
+          ),
           credit: Object.fromEntries(labels.map((name, k) => [name, new Float32Array(bytes(last + k, 4))])),
         };
       }

@@ -52,7 +52,11 @@ export async function writeClicks(
       if (open?.path !== path) {
         await close();
         open = { path, rows: 0 };
-        await con.run(`create temp table clicks (${columnTypes().map(([name, type]) => `${name} ${type}`).join(", ")})`);
+        await con.run(
+          `create temp table clicks (${columnTypes()
+            .map(([name, type]) => `${name} ${type}`)
+            .join(", ")})`,
+        );
       }
       await append(con, chunk);
       counts[kind] += chunk.rows;

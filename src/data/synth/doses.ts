@@ -8,7 +8,15 @@ import { define, type Generator } from "./contract.ts";
 const levelsOption = z.int().min(2).max(200).default(11).describe("Doses are brought to this many levels, evenly from 0 to 1.");
 
 /** Doses as the levels of one lever, the truth at each level. */
-function dosed(name: string, x: readonly Float64Array[], dose: Float64Array, count: number, mu: (row: number, t: number) => number, sigma: number, noise: Rng): Dataset {
+function dosed(
+  name: string,
+  x: readonly Float64Array[],
+  dose: Float64Array,
+  count: number,
+  mu: (row: number, t: number) => number,
+  sigma: number,
+  noise: Rng,
+): Dataset {
   const n = dose.length;
   const doses = Array.from({ length: count }, (_, k) => k / (count - 1));
   const lever: LeverRole = { column: "dose", levels: doses.map((v) => String(Number(v.toFixed(4)))), doses };

@@ -17,7 +17,20 @@ import { scigan } from "./scigan.ts";
 export type { Generator } from "./contract.ts";
 
 /** Every generator of data with known truth. */
-export const generators: readonly Generator[] = [email, observational, ...nieWager, ...kunzel, kangSchafer, nullEffect, constantEffect, leversGenerator, multiCause, doseSimulation, doseNews, scigan];
+export const generators: readonly Generator[] = [
+  email,
+  observational,
+  ...nieWager,
+  ...kunzel,
+  kangSchafer,
+  nullEffect,
+  constantEffect,
+  leversGenerator,
+  multiCause,
+  doseSimulation,
+  doseNews,
+  scigan,
+];
 
 /** @throws LiftwiseError (usage) with the nearest id. */
 export function generatorById(id: string): Generator {

@@ -24,7 +24,8 @@ export const scigan: Generator = define({
     {
       key: "Bica2020",
       at: "sec. 6",
-      departure: "doses are rounded to levels; covariates are uniform on 0.1 .. 1 and directions positive, so that ratios stay finite; outcomes are 0 at dose 0 but for the common base",
+      departure:
+        "doses are rounded to levels; covariates are uniform on 0.1 .. 1 and directions positive, so that ratios stay finite; outcomes are 0 at dose 0 but for the common base",
     },
   ],
   config,
@@ -65,8 +66,18 @@ export const scigan: Generator = define({
     const name = (k: number, j: number): string => levers.map((lever, l) => lever.levels[l === k ? j : 0]).join(" x ");
     const columns = truth.flatMap((list, k) => list.flatMap((values, j) => (j === 0 && k > 0 ? [] : [numberColumn(`mu ${name(k, j)}`, values)])));
     return new Dataset(
-      [...features, ...levers.map(({ column, levels: own }, k) => ({ kind: "category" as const, name: column, codes: codes[k], levels: own })), numberColumn("y", y), ...columns],
-      { features: features.map((column) => column.name), levers, outcomes: ["y"], potential: Object.fromEntries(columns.map((column) => [column.name.slice(3), column.name])) },
+      [
+        ...features,
+        ...levers.map(({ column, levels: own }, k) => ({ kind: "category" as const, name: column, codes: codes[k], levels: own })),
+        numberColumn("y", y),
+        ...columns,
+      ],
+      {
+        features: features.map((column) => column.name),
+        levers,
+        outcomes: ["y"],
+        potential: Object.fromEntries(columns.map((column) => [column.name.slice(3), column.name])),
+      },
       "simulate:dose-scigan",
     );
   },

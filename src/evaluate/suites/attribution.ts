@@ -77,9 +77,7 @@ export const attributionSuite: Suite = {
 function runsOf(models: readonly Model[], quick: boolean): Run[] {
   const known = models.filter((model): model is ConversionModel => model.task === "attribution");
   const plain = known.flatMap((model) =>
-    mains
-      .filter((main) => main === "last" || (!quick && everywhere.includes(model.id)))
-      .map((main): Run => ({ model, name: main, config: { main, batch } })),
+    mains.filter((main) => main === "last" || (!quick && everywhere.includes(model.id))).map((main): Run => ({ model, name: main, config: { main, batch } })),
   );
   const single = known
     .filter(({ id }) => id === "moae" && !quick)

@@ -71,7 +71,11 @@ export const leversSuite: Suite = {
 };
 
 /** The data of one seed: rows to fit and rows to judge. */
-export function simulated(kappa: number, seed: number, rows: { readonly train?: number; readonly test?: number } = {}): { readonly train: Dataset; readonly test: Dataset } {
+export function simulated(
+  kappa: number,
+  seed: number,
+  rows: { readonly train?: number; readonly test?: number } = {},
+): { readonly train: Dataset; readonly test: Dataset } {
   const { train = trainRows, test = testRows } = rows;
   const generator = generatorById("levers");
   const config = parse(generator.config, { n: train + test, kappa, withheld }, "levers");
@@ -104,7 +108,9 @@ async function scored(
 export function rootPehe(response: Float64Array, data: Dataset, logged: ReadonlyMap<number, number>): Record<string, number> {
   const grid = leverGrid(data.roles.levers ?? []);
   const cells = everyCell(grid);
-  const truth = Array.from({ length: grid.cells }, (_, cell) => data.number(data.roles.potential?.[cellName(grid, cells, cell * grid.sizes.length)] ?? "", "truth"));
+  const truth = Array.from({ length: grid.cells }, (_, cell) =>
+    data.number(data.roles.potential?.[cellName(grid, cells, cell * grid.sizes.length)] ?? "", "truth"),
+  );
   const sums: Record<string, { square: number; count: number }> = {};
   for (let cell = 1; cell < grid.cells; cell++) {
     let square = 0;
@@ -124,5 +130,10 @@ export function rootPehe(response: Float64Array, data: Dataset, logged: Readonly
 function rowsOf(model: string, values: readonly SuiteValue[]): SuiteRow[] {
   const own = values.filter((value) => value.model === model);
   const cases = [...new Set(own.map((value) => value.case))];
-  return cases.map((name) => ({ model, case: name, metric: "root-pehe", ...overReplications(own.filter((value) => value.case === name).map(({ value }) => value)) }));
+  return cases.map((name) => ({
+    model,
+    case: name,
+    metric: "root-pehe",
+    ...overReplications(own.filter((value) => value.case === name).map(({ value }) => value)),
+  }));
 }

@@ -55,7 +55,13 @@ interface Recipe {
 const kindOf = ({ kind }: Plan): "classifier" | "regressor" => (kind === "binary" ? "classifier" : "regressor");
 
 /** Fits a learner on some of the rows. */
-async function on(config: CellLearnerConfig, { x, y, weight, plan, context }: Task, name: string, rows: Int32Array, target?: Float64Array): Promise<Parts["learners"][string]> {
+async function on(
+  config: CellLearnerConfig,
+  { x, y, weight, plan, context }: Task,
+  name: string,
+  rows: Int32Array,
+  target?: Float64Array,
+): Promise<Parts["learners"][string]> {
   const kind = target === undefined ? kindOf(plan) : "regressor";
   const fitted = await fitChosen(chosen(config.learner, kind), takeFeatures(x, rows), takeNumbers(target ?? y, rows), weight && takeNumbers(weight, rows), {
     ...context,
@@ -86,11 +92,17 @@ const recipes: readonly Recipe[] = [
     id: "t-learner-cells",
     summary: "A learner of the outcome for each logged cell.",
     source: [{ key: "Kunzel2019", at: "sec. 2", departure: "each logged cell is an arm; others are answered by the nearest logged ones" }],
-    standard: "ridge",
+    standard: "linear",
     learn: async (config, task) => {
       const { plan, levels, x } = task;
       const learners: Record<string, Parts["learners"][string]> = {};
-      for (const cell of plan.logged) learners[String(cell)] = await on(config, task, String(cell), rowsWhere(x.rows, (i) => cellAt(plan, levels, i) === cell));
+      for (const cell of plan.logged)
+        learners[String(cell)] = await on(
+          config,
+          task,
+          String(cell),
+          rowsWhere(x.rows, (i) => cellAt(plan, levels, i) === cell),
+        );
       return { learners, respond: recipes[1].respond(plan) };
     },
     respond: (plan) => async (_x, cell, value) => average(await Promise.all(near(plan, cell).map((known) => value(String(known))))),
@@ -99,7 +111,7 @@ const recipes: readonly Recipe[] = [
     id: "dr-learner-cells",
     summary: "Doubly robust effect of each logged cell against the baseline, regressed on the features.",
     source: [{ key: "Kennedy2023", departure: "each logged cell is an arm; declared propensities, else the product of per-lever models" }],
-    standard: "ridge",
+    standard: "linear",
     learn: async (config, task) => doublyRobust(config, task),
     respond: (plan) => async (_x, cell, value) => {
       const base = await value("base");
@@ -113,7 +125,7 @@ const recipes: readonly Recipe[] = [
     id: "additive-levers",
     summary: "Each lever by itself, as if the others were not there, and the effects added.",
     source: [],
-    standard: "ridge",
+    standard: "linear",
     learn: async (config, task) => {
       const { plan, levels, x } = task;
       const width = plan.grid.sizes.length;
@@ -162,7 +174,7 @@ async function doublyRobust(config: CellLearnerConfig, task: Task): Promise<Part
   const { plan, levels, x, y, weight, data, context } = task;
   if (plan.logged[0] !== 0) throw dataError("dr-learner-cells: no row is in the baseline cell, which every other is compared with");
   const known = declaredPropensity(data, plan.grid, plan.logged);
-  const e = known ?? (await estimatedPropensity(x, levels, plan.grid, { id: "logistic" }, folds, context));
+  const e = known ?? (await estimatedPropensity(x, levels, plan.grid, { id: "linear" }, folds, context));
   const width = plan.grid.sizes.length;
   const own = Int32Array.from({ length: x.rows }, (_, i) => plan.logged.indexOf(cellAt(plan, levels, i)));
   const drawn = drawFolds(own, undefined, folds, context.rng.split("folds"));
@@ -172,7 +184,10 @@ async function doublyRobust(config: CellLearnerConfig, task: Task): Promise<Part
     const [train, test] = [rowsWhere(x.rows, (i) => drawn.of[i] !== f), rowsWhere(x.rows, (i) => drawn.of[i] === f)];
     if (test.length === 0) continue;
     const wide = withDoses(takeFeatures(x, train), (row, l) => levels[train[row] * width + l], doses(plan), names(plan));
-    const fitted = await fitChosen(outcome, wide, takeNumbers(y, train), weight && takeNumbers(weight, train), { ...context, rng: context.rng.split("outcome", f) });
+    const fitted = await fitChosen(outcome, wide, takeNumbers(y, train), weight && takeNumbers(weight, train), {
+      ...context,
+      rng: context.rng.split("outcome", f),
+    });
     for (const [c, cell] of plan.logged.entries()) {
       const k = levelsOfCell(plan.grid.sizes, cell);
       const predicted = await fitted.predict(withDoses(takeFeatures(x, test), (_, l) => k[l], doses(plan), names(plan)));
@@ -196,7 +211,13 @@ async function doublyRobust(config: CellLearnerConfig, task: Task): Promise<Part
   for (const [c, cell] of plan.logged.entries()) {
     if (c === 0) continue;
     const value = pseudo(c);
-    learners[String(cell)] = await on(config, task, String(cell), all, value.map((v, i) => v - base[i]));
+    learners[String(cell)] = await on(
+      config,
+      task,
+      String(cell),
+      all,
+      value.map((v, i) => v - base[i]),
+    );
   }
   return { learners, respond: recipes[2].respond(plan), report: { propensity: e.how, rowsBelowOnePercent: clipped } };
 }
@@ -222,7 +243,12 @@ function modelOf(recipe: Recipe): Model<string, "levers", z.ZodType<CellLearnerC
       return fittedParts(plan, counts, parts);
     },
     restore: async (config, state) => {
-      const { levers, counts, kind, learners } = state.json as unknown as { levers: LeverRole[]; counts: [number, number][]; kind: OutcomeKind; learners: [string, boolean][] };
+      const { levers, counts, kind, learners } = state.json as unknown as {
+        levers: LeverRole[];
+        counts: [number, number][];
+        kind: OutcomeKind;
+        learners: [string, boolean][];
+      };
       const known = new Map(counts);
       const plan: Plan = { grid: leverGrid(levers), logged: [...known.keys()].sort((a, b) => a - b), kind };
       const restored: Record<string, Parts["learners"][string]> = {};
@@ -264,7 +290,10 @@ function fittedParts(plan: Plan, counts: ReadonlyMap<number, number>, parts: Par
       for (let start = from; start < to; start += block) {
         const rows = Int32Array.from({ length: Math.min(block, to - start) }, (_, i) => start + i);
         if (!own) {
-          const lists = await responses(takeFeatures(x, rows), Array.from({ length: m }, (_, j) => [...cells.subarray(j * width, (j + 1) * width)]));
+          const lists = await responses(
+            takeFeatures(x, rows),
+            Array.from({ length: m }, (_, j) => [...cells.subarray(j * width, (j + 1) * width)]),
+          );
           lists.forEach((list, j) => list.forEach((value, i) => (result[(start - from + i) * m + j] = value)));
           continue;
         }
@@ -296,7 +325,16 @@ function fittedParts(plan: Plan, counts: ReadonlyMap<number, number>, parts: Par
     state: async () => {
       const saved = bundle(Object.fromEntries(Object.entries(parts.learners).map(([name, { fitted }]) => [name, fitted.state()])));
       const learners = Object.entries(parts.learners).map(([name, { classifier }]) => [name, classifier]);
-      return { json: { levers: grid.levers as unknown as Json, counts: [...counts].map(([cell, rows]) => [cell, rows]), kind: plan.kind, learners: learners as Json, parts: saved.json }, arrays: saved.arrays };
+      return {
+        json: {
+          levers: grid.levers as unknown as Json,
+          counts: [...counts].map(([cell, rows]) => [cell, rows]),
+          kind: plan.kind,
+          learners: learners as Json,
+          parts: saved.json,
+        },
+        arrays: saved.arrays,
+      };
     },
     dispose: () => {},
   };

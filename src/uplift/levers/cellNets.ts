@@ -91,7 +91,10 @@ export function cellNet(about: AboutLevers, parts: CellParts): LeverNet {
   };
 }
 
-function trunkOf({ representation, dropout }: CellNetConfig, inputs: number): { readonly trunk: c.Layer<[x: c.Tensor, step?: c.Step], c.Tensor>; readonly width: number } {
+function trunkOf(
+  { representation, dropout }: CellNetConfig,
+  inputs: number,
+): { readonly trunk: c.Layer<[x: c.Tensor, step?: c.Step], c.Tensor>; readonly width: number } {
   return { trunk: c.nn.mlp(inputs, representation, { dropout }), width: representation.at(-1) ?? inputs };
 }
 
@@ -129,7 +132,9 @@ export interface CfrnetConfig extends CellNetConfig {
 export const cfrnetCells: Standard<"cfrnet-cells", CfrnetConfig> = leverNetModel({
   id: "cfrnet-cells",
   summary: "TARNet over cells with a balanced representation (MMD or Wasserstein).",
-  source: [{ key: "Shalit2017", at: "sec. 5", departure: "distances between each level of each lever and the rest, as single cells have too few rows in a batch" }],
+  source: [
+    { key: "Shalit2017", at: "sec. 5", departure: "distances between each level of each lever and the rest, as single cells have too few rows in a batch" },
+  ],
   config: z.strictObject({
     ...shared,
     balanceWeight: z.number().min(0).max(1000).default(0.1).describe("Weight of the distance."),
@@ -153,7 +158,11 @@ export const dragonnetCells: Standard<"dragonnet-cells", DragonnetCellsConfig> =
   id: "dragonnet-cells",
   summary: "TARNet over cells whose representation also predicts which cell was given.",
   source: [{ key: "Shi2019", departure: "softmax over the logged cells; without targeted regularisation, whose inverse propensities of rare cells explode" }],
-  config: z.strictObject({ ...shared, propensityWeight: z.number().min(0).max(1000).default(0.1).describe("Weight of the loss of the propensity."), ...trainingConfig }),
+  config: z.strictObject({
+    ...shared,
+    propensityWeight: z.number().min(0).max(1000).default(0.1).describe("Weight of the loss of the propensity."),
+    ...trainingConfig,
+  }),
   quick,
   build: (config, about) => {
     const { trunk, width } = trunkOf(config, about.inputs);
@@ -226,9 +235,7 @@ function efinNet(config: CellNetConfig & { readonly field: number }, { inputs, g
     const fields = c.mul(c.expand(x, 2), weights.vectors as c.Tensor);
     const flat = c.reshape(fields, [-1, inputs * field]);
     const base = c.squeeze(control.apply(weights.control as c.Tensors, flat, step), -1);
-    const t = sizes
-      .map((_, l) => c.gather((weights.lever as c.Tensors)[l] as c.Tensor, c.take(levels, 1, l)))
-      .reduce((a, b) => c.add(a, b));
+    const t = sizes.map((_, l) => c.gather((weights.lever as c.Tensors)[l] as c.Tensor, c.take(levels, 1, l))).reduce((a, b) => c.add(a, b));
     const q = c.expand(c.sigmoid(query.apply(weights.query as c.Tensors, t)), 1);
     const k = c.sigmoid(key.apply(weights.key as c.Tensors, fields));
     const attention = c.softmax(c.squeeze(score.apply(weights.score as c.Tensors, c.relu(c.add(q, k))), -1));

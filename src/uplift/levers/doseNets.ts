@@ -36,7 +36,9 @@ export const drnet: Model<"drnet", "levers", z.ZodType<DoseNetConfig>> = leverNe
     const doses = grid.levers.map(relativeDoses);
     const trunk = c.nn.mlp(inputs, config.representation, { dropout: config.dropout });
     const width = config.representation.at(-1) ?? inputs;
-    const sets = doses.map(() => c.nn.several(Array.from({ length: config.pieces }, () => c.nn.mlp(width + doses.length, [...config.head, 1], { last: "linear" }))));
+    const sets = doses.map(() =>
+      c.nn.several(Array.from({ length: config.pieces }, () => c.nn.mlp(width + doses.length, [...config.head, 1], { last: "linear" }))),
+    );
     const response: LeverNet["response"] = (weights, x, levels, step) => {
       const h = trunk.apply(weights.trunk as c.Tensors, x, step);
       const v = doses.map((list, l) => doseOf(levels, l, list));
@@ -57,7 +59,9 @@ export const drnet: Model<"drnet", "levers", z.ZodType<DoseNetConfig>> = leverNe
 export const vcnet: Model<"vcnet", "levers", z.ZodType<DoseNetConfig>> = leverNetModel({
   id: "vcnet",
   summary: "Varying coefficient net: the weights of the head are splines of the dose.",
-  source: [{ key: "Nie2021b", departure: "truncated quadratic splines with knots at thirds; with several levers the heads are added; no targeted regularisation" }],
+  source: [
+    { key: "Nie2021b", departure: "truncated quadratic splines with knots at thirds; with several levers the heads are added; no targeted regularisation" },
+  ],
   config: z.strictObject({ ...fields, pieces: z.int().min(1).max(64).default(3).describe("Pieces of the spline."), ...trainingConfig }),
   quick,
   build: (config, { inputs, grid, link }) => {

@@ -77,8 +77,17 @@ export const leverTraits: Traits = {
   engine: "net",
 };
 
+/** A model of levers whose nets can be taken elsewhere. */
+export interface ExportableLeverModel<Id extends string, C extends TrainingConfig> extends Model<Id, "levers", z.ZodType<C>> {
+  /**
+   * One net of a fitted model as the bytes of an .onnx file: inputs `x` (and `codes`) as `inputs.columns` makes them and `levels` [rows, levers], output `mu`
+   * [rows], the expected outcome in its units. `encode` gives the inputs of rows.
+   */
+  onnx(config: C, state: State, member?: number): { readonly file: Uint8Array; readonly encode: (x: Features) => Readonly<Record<string, c.Value>> };
+}
+
 /** A model of the task "levers" from a net: inputs, outcome scale, training with rows held out, ensemble, cells on demand, state. */
-export function leverNetModel<const Id extends string, C extends TrainingConfig>(model: LeverNetModel<Id, C>): Model<Id, "levers", z.ZodType<C>> {
+export function leverNetModel<const Id extends string, C extends TrainingConfig>(model: LeverNetModel<Id, C>): ExportableLeverModel<Id, C> {
   const { id, summary, source, config, quick } = model;
   return {
     id,
@@ -90,6 +99,7 @@ export function leverNetModel<const Id extends string, C extends TrainingConfig>
     quick: quick as never,
     fit: (settings, data, context) => fitLeverNet(model, settings, data, context),
     restore: async (settings, state) => fitted(model, settings, learnedFrom(state), {}),
+    onnx: (settings, state, member = 0) => exported(model, settings, learnedFrom(state), member),
   };
 }
 
@@ -102,7 +112,12 @@ interface Learned {
   readonly members: readonly c.Weights[];
 }
 
-async function fitLeverNet<C extends TrainingConfig>(model: LeverNetModel<string, C>, config: C, data: Dataset, context: FitContext): Promise<Fitted<"levers">> {
+async function fitLeverNet<C extends TrainingConfig>(
+  model: LeverNetModel<string, C>,
+  config: C,
+  data: Dataset,
+  context: FitContext,
+): Promise<Fitted<"levers">> {
   const [x, y, weight] = [data.features(), data.outcome(), data.weight()];
   const { grid, levels } = levelsOfRows(data);
   const counts = cellCounts(grid, levels);
@@ -175,8 +190,13 @@ function trainMember<C extends TrainingConfig>(
     init,
     source,
     loss: (weights, batch, step) => net.loss(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),
-    optimiser: { learningRate: config.schedule === "cosine" ? c.cosine(config.learningRate, config.learningRate / 50) : config.learningRate, l2: groups, groups: net.rates },
-    phases: first === 0 ? { epochs } : [{ epochs: first, freeze: net.later?.groups, optimiser: { learningRate: config.learningRate } }, { epochs: epochs - first }],
+    optimiser: {
+      learningRate: config.schedule === "cosine" ? c.cosine(config.learningRate, config.learningRate / 50) : config.learningRate,
+      l2: groups,
+      groups: net.rates,
+    },
+    phases:
+      first === 0 ? { epochs } : [{ epochs: first, freeze: net.later?.groups, optimiser: { learningRate: config.learningRate } }, { epochs: epochs - first }],
     validation: parts && {
       columns: taken(parts.test),
       loss: (weights, batch, step) => net.watched(weights.net as c.Tensors, inputOf(weights, batch), seen(batch), step),
@@ -223,7 +243,11 @@ function fitted<C extends TrainingConfig>(
   let ready: Promise<c.Forward<string, string>[]> | undefined;
   const prepare = async (): Promise<c.Forward<string, string>[]> => {
     const chosen = engine ?? (await c.chooseEngine(config.engine));
-    return Promise.all(members.map((weights) => c.forward<c.Init, string, string>(netOf(init, net, inputs, inputOf, weights, grid), { engine: chosen, threads, batch: predictionRows })));
+    return Promise.all(
+      members.map((weights) =>
+        c.forward<c.Init, string, string>(netOf(init, net, inputs, inputOf, weights, grid), { engine: chosen, threads, batch: predictionRows }),
+      ),
+    );
   };
   const predicted = (x: Features): LeversPrediction => {
     const compute = async (cells: Int32Array, own: boolean, query: CellQuery): Promise<Float64Array> => {
@@ -294,6 +318,20 @@ function netOf(
   };
 }
 
+function exported<C extends TrainingConfig>(
+  model: LeverNetModel<string, C>,
+  config: C,
+  learned: Learned,
+  member: number,
+): { readonly file: Uint8Array; readonly encode: (x: Features) => Readonly<Record<string, c.Value>> } {
+  const { init, net, inputOf } = assemble(model, config, learned);
+  const { inputs, scale, levers, members } = learned;
+  const plain = netOf(init, { ...net, surface: undefined }, inputs, inputOf, members[member], leverGrid(levers));
+  const inUnits = (mu: c.Tensor): c.Tensor => (scale.link === "logit" ? c.sigmoid(mu) : c.add(c.mul(mu, scale.deviation), scale.mean));
+  const file = c.exportOnnx({ ...plain, apply: (weights, batch, step) => ({ mu: inUnits(plain.apply(weights, batch, step).mu) }) }, { model: model.id });
+  return { file, encode: (x) => inputs.columns(x) };
+}
+
 /** Every row with every cell. */
 function pairs(columns: Readonly<Record<string, c.Value>>, cells: Int32Array, n: number, width: number): Record<string, c.Value> {
   const m = cells.length / width;
@@ -313,7 +351,13 @@ function stateOf({ inputs, levers, scale, counts, members }: Learned): State {
     for (const [name, array] of Object.entries(weights)) arrays[`${m}.${name}`] = array;
   });
   return {
-    json: { inputs: inputs.state(), levers: levers as unknown as Json, scale: { ...scale }, counts: [...counts].map(([cell, count]) => [cell, count]), members: members.length },
+    json: {
+      inputs: inputs.state(),
+      levers: levers as unknown as Json,
+      scale: { ...scale },
+      counts: [...counts].map(([cell, count]) => [cell, count]),
+      members: members.length,
+    },
     arrays,
   };
 }

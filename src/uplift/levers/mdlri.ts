@@ -1,11 +1,10 @@
 import { z } from "zod";
 import type { Json } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
-import type { Model } from "../../model/contract.ts";
 import { outcomeLoss } from "../net/outcome.ts";
 import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
-import { type AboutLevers, type LeverNet, leverNetModel } from "./leverNet.ts";
+import { type AboutLevers, type ExportableLeverModel, type LeverNet, leverNetModel } from "./leverNet.ts";
 import { type SurfaceLayout, surfaceOf, surfaceWidth } from "./surface.ts";
 
 export interface MdlriConfig extends TrainingConfig {
@@ -41,19 +40,22 @@ const config: z.ZodType<MdlriConfig> = z.strictObject({
   pots: z
     .enum(["main", "unit"])
     .default("main")
-    .describe("What fills the pots of the substitution ranks: the levers' main effects, or strengths of their own for each unit."),
+    .describe("What fills the pots of the substitution ranks: the levers' main effects (in hard mode), or strengths of their own for each unit."),
   mode: z.enum(["hard", "soft"]).default("hard").describe("hard: more of a lever can never lower the response; soft: lowering is penalised."),
   warmUp: z.number().min(0).max(0.9).default(0.2).describe("Share of the steps in which only baseline and main effects learn."),
   baselineRate: z.number().positive().max(10).default(0.3).describe("Learning rate of the baseline, in multiples of --learning-rate."),
-  baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 1),
-  effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 5),
-  directL2: weightField("L2 of what heights and strengths read off the inputs, in multiples of --l2.", 0.1),
-  rankL2: weightField("L2 of what strengths of ranks read off the inputs, in multiples of --l2.", 1),
+  baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 4),
+  effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 20),
+  directL2: weightField("L2 of what heights and strengths read off the inputs, in multiples of --l2.", 0.4),
+  rankL2: weightField("L2 of what strengths of ranks read off the inputs, in multiples of --l2.", 4),
   balanceWeight: weightField("Weight of the distance between the encoder's picture of units with and without each lever.", 0),
   smoothWeight: weightField("Weight of squared second differences of the curves and gates.", 0),
   monotoneWeight: weightField("Weight of squared lowering in soft mode.", 1),
   rankWeight: weightField("Weight of the size of each rank, which drives ranks that are not needed to zero.", 0),
   ...trainingConfig,
+  steps: z.int().min(1).max(10_000_000).default(2500).describe("Steps of the optimiser; at least one pass over the rows is always made."),
+  learningRate: z.number().positive().max(1).default(0.05).describe("Learning rate of Adam, at its highest."),
+  heldOut: z.number().min(0).max(0.9).default(0.1).describe("Share of the rows held out to stop early; 0 trains on all rows for all steps."),
 });
 
 /** A number (or several) of each unit, from the inputs directly and from the encoder. */
@@ -76,7 +78,8 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
   const { sizes } = about.grid;
   const { curves, andRanks, orRanks, mode, gates, dropout } = config;
   const hard = mode === "hard";
-  const linked = config.pots === "main";
+  // A main effect that may fall cannot fill a pot.
+  const linked = config.pots === "main" && hard;
   const positive = (x: c.Tensor): c.Tensor => (hard ? c.softplus(x) : x);
   const tower = c.nn.mlp(about.inputs, [...config.baseline, 1], { last: "linear", dropout, group: "baseline" });
   const encoder = c.nn.mlp(about.inputs, config.encoder, { dropout, group: "effects" });
@@ -109,7 +112,7 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
   };
   if (andStrength !== undefined) {
     init.andStrength = andStrength.init;
-    init.andSteps = steps(andRanks, "ranks", hard ? 0 : 0.5);
+    init.andSteps = steps(andRanks, "ranks", 0);
     init.andOffset = c.weight([sizes.length, andRanks], { start: around(1, 0.5), group: "ranks" });
   }
   if (andShift !== undefined) init.andShift = many(andShift);
@@ -120,7 +123,7 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
   }
   if (orStrength !== undefined && orHeight !== undefined) {
     init.orStrength = orStrength.init;
-    init.orSteps = steps(orRanks, "ranks", hard ? -1 : 0.3);
+    init.orSteps = steps(orRanks, "ranks", -1);
     init.orHeight = many(orHeight);
   }
   const tables = (weights: c.Tensors, x: c.Tensor, step?: c.Step): Tables & { readonly encoded: c.Tensor } => {
@@ -131,21 +134,24 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
       const increments = c.matmul(positive(layer.apply(own("heights", l), x, encoded)), c.transpose(positive(at("curves", l))));
       return cumulated(increments);
     });
-    const andScore = andStrength === undefined ? [] : sizes.map((_, l) => {
-      // [levels, ranks] common to all, or with every step stretched by the unit: softplus(step + shift).
-      const offset = c.reshape(c.slice(weights.andOffset as c.Tensor, 0, l, l + 1), [1, 1, andRanks]);
-      const steps = c.expand(at("andSteps", l), 0);
-      const shift = andShift === undefined ? undefined : c.expand(andShift[l].apply(own("andShift", l), x, encoded), 1);
-      return c.sub(cumulated(positive(shift === undefined ? steps : c.add(steps, shift))), offset);
-    });
+    const andScore =
+      andStrength === undefined
+        ? []
+        : sizes.map((_, l) => {
+            // [levels, ranks] common to all, or with every step stretched by the unit: softplus(step + shift).
+            const offset = c.reshape(c.slice(weights.andOffset as c.Tensor, 0, l, l + 1), [1, 1, andRanks]);
+            const steps = c.expand(at("andSteps", l), 0);
+            const shift = andShift === undefined ? undefined : c.expand(andShift[l].apply(own("andShift", l), x, encoded), 1);
+            return c.sub(cumulated(c.softplus(shift === undefined ? steps : c.add(steps, shift))), offset);
+          });
     const pots = orRanks > 0 && linked ? potsOf(weights, main, sizes, orRanks, positive) : undefined;
     const orScore =
       pots?.score ??
       (orHeight === undefined
         ? []
         : sizes.map((_, l) => {
-            const steps = c.expand(positive(at("orSteps", l)), 0);
-            return cumulated(c.mul(c.expand(positive(orHeight[l].apply(own("orHeight", l), x, encoded)), 1), steps));
+            const steps = c.expand(c.softplus(at("orSteps", l)), 0);
+            return cumulated(c.mul(c.expand(c.softplus(orHeight[l].apply(own("orHeight", l), x, encoded)), 1), steps));
           }));
     return {
       encoded,
@@ -182,7 +188,8 @@ function build(config: MdlriConfig, about: AboutLevers): LeverNet {
       width: surfaceWidth(layout),
       unit: (weights, x) => {
         const t = tables(weights, x);
-        const flat = (s: c.Tensor): c.Tensor => c.reshape(c.add(s, c.reshape(c.mul(t.base, 0), [-1, 1, 1])), [-1, (s.shape[1] as number) * (s.shape[2] as number)]);
+        const flat = (s: c.Tensor): c.Tensor =>
+          c.reshape(c.add(s, c.reshape(c.mul(t.base, 0), [-1, 1, 1])), [-1, (s.shape[1] as number) * (s.shape[2] as number)]);
         const parts = [c.expand(t.base, 1), ...t.main];
         if (t.and !== undefined) parts.push(t.and, ...t.andScore.map(flat));
         if (t.or !== undefined) parts.push(t.or, ...t.orScore.map(flat));
@@ -225,7 +232,21 @@ function lowering(t: Tables, levels: c.Tensor, sizes: readonly number[]): c.Tens
     const top = c.slice(codes[l], 1, size - 1, size);
     const raised = c.concat([c.slice(codes[l], 1, 0, 1), c.slice(codes[l], 1, 0, size - 1)], 1);
     const moved = c.add(c.mul(raised, notFirst(size)), c.mul(top, lastOnly(size)));
-    return c.mean(c.square(c.relu(c.sub(here, sumAll(interior(t, codes.map((code, m) => (m === l ? moved : code))))))));
+    return c.mean(
+      c.square(
+        c.relu(
+          c.sub(
+            here,
+            sumAll(
+              interior(
+                t,
+                codes.map((code, m) => (m === l ? moved : code)),
+              ),
+            ),
+          ),
+        ),
+      ),
+    );
   });
   return c.mul(sumAll(parts), 1 / sizes.length);
 }
@@ -288,7 +309,10 @@ function many(layers: readonly Head[]): c.Init {
 }
 
 function around(centre: number, deviation: number): c.Weight["start"] {
-  return (rng, shape) => c.starts.normal(deviation)(rng, shape).map((value) => value + centre);
+  return (rng, shape) =>
+    c.starts
+      .normal(deviation)(rng, shape)
+      .map((value) => value + centre);
 }
 
 /** How far each lever moves each rank: from the steps that all units share. */
@@ -297,7 +321,7 @@ function ranksReport(_weights: c.Weights, { andRanks, orRanks }: MdlriConfig, { 
 }
 
 /** Multi-lever low-rank interaction: main effects on thermometer codes, synergy (AND) and substitution (OR) ranks of low CP rank, monotone by construction. */
-export const mdlri: Model<"m-dlri", "levers", z.ZodType<MdlriConfig>> = leverNetModel({
+export const mdlri: ExportableLeverModel<"m-dlri", MdlriConfig> = leverNetModel({
   id: "m-dlri",
   summary: "Joint effect of several levers: monotone curves, low-rank synergy and substitution, cells that were never logged included.",
   source: [],
@@ -305,5 +329,3 @@ export const mdlri: Model<"m-dlri", "levers", z.ZodType<MdlriConfig>> = leverNet
   quick: { steps: 300, learningRate: 0.01, baseline: [16], encoder: [8], batch: 64, andRanks: 2, orRanks: 2 },
   build,
 });
-
-

@@ -41,7 +41,11 @@ export async function estimatedPropensity(
     for (let k = 0; k < sizes[l]; k++) {
       const given = Float64Array.from(own, (level) => (level === k ? 1 : 0));
       const constant = given.every((value) => value === given[0]);
-      scores.push(constant ? given : await crossFit(chosen(learner, "classifier"), x, given, undefined, drawn, undefined, { ...context, rng: context.rng.split(`lever ${l}`, k) }));
+      scores.push(
+        constant
+          ? given
+          : await crossFit(chosen(learner, "classifier"), x, given, undefined, drawn, undefined, { ...context, rng: context.rng.split(`lever ${l}`, k) }),
+      );
     }
     for (let i = 0; i < x.rows; i++) {
       const total = scores.reduce((sum, score) => sum + score[i], 0);
@@ -56,7 +60,17 @@ export async function estimatedPropensity(
 }
 
 /** Levels as columns of doses beside the features: what a learner of the response over cells reads. */
-export function withDoses(x: Features, levels: (row: number, lever: number) => number, doses: readonly (readonly number[])[], names: readonly string[]): Features {
-  const columns = doses.map((list, l) => numberColumn(`(${names[l]})`, Float64Array.from({ length: x.rows }, (_, i) => list[levels(i, l)])));
+export function withDoses(
+  x: Features,
+  levels: (row: number, lever: number) => number,
+  doses: readonly (readonly number[])[],
+  names: readonly string[],
+): Features {
+  const columns = doses.map((list, l) =>
+    numberColumn(
+      `(${names[l]})`,
+      Float64Array.from({ length: x.rows }, (_, i) => list[levels(i, l)]),
+    ),
+  );
   return { rows: x.rows, columns: [...x.columns, ...columns] };
 }

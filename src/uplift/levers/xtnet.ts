@@ -36,7 +36,12 @@ const config: z.ZodType<XtnetConfig> = z.strictObject({
 export const xtnet: Model<"xtnet", "levers", z.ZodType<XtnetConfig>> = leverNetModel({
   id: "xtnet",
   summary: "Basic effect of each lever plus a masked net of their crossing, re-implemented from the public description.",
-  source: [{ key: "XTNet2025", departure: "no code is public: layer sizes, the additive reading of basic and cross effects and the form of the imbalance loss are ours" }],
+  source: [
+    {
+      key: "XTNet2025",
+      departure: "no code is public: layer sizes, the additive reading of basic and cross effects and the form of the imbalance loss are ours",
+    },
+  ],
   config,
   quick: { steps: 300, learningRate: 0.01, representation: [16], basic: [8], effect: [8], mask: [8], embedding: 4, cross: 8, batch: 64 },
   build: (config, { inputs, grid: { sizes }, link }) => {
@@ -53,7 +58,9 @@ export const xtnet: Model<"xtnet", "levers", z.ZodType<XtnetConfig>> = leverNetM
     const respond = (weights: c.Tensors, h: c.Tensor, levels: c.Tensor, step?: c.Step): c.Tensor => {
       const own = sizes.map((_, l) => c.take(levels, 1, l));
       const b0 = c.squeeze(base.apply(weights.base as c.Tensors, h, step), -1);
-      const basic = basics.apply(weights.basics as c.Tensors, h, step).map((heads, l) => c.sum(c.mul(heads, c.slice(c.oneHot(own[l], sizes[l]), 1, 1, sizes[l])), 1));
+      const basic = basics
+        .apply(weights.basics as c.Tensors, h, step)
+        .map((heads, l) => c.sum(c.mul(heads, c.slice(c.oneHot(own[l], sizes[l]), 1, 1, sizes[l])), 1));
       const e = c.concat(
         vectors.map((layer, l) => layer.apply((weights.vectors as c.Tensors)[l] as c.Tensors, own[l])),
         1,

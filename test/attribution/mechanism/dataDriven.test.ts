@@ -12,8 +12,17 @@ describe("data-driven", () => {
 
   test("the touches of a converted journey sum to 1, and the channels to the conversions", async () => {
     const { credit, conversions } = await dataDriven(journeys, rng);
-    for (let j = 0; j < 5; j++) expectClose(credit.subarray(journeys.offsets[j], journeys.offsets[j + 1]).reduce((a, b) => a + b, 0), 1, float64);
-    expectClose(conversions.reduce((a, b) => a + b, 0), 110, float64);
+    for (let j = 0; j < 5; j++)
+      expectClose(
+        credit.subarray(journeys.offsets[j], journeys.offsets[j + 1]).reduce((a, b) => a + b, 0),
+        1,
+        float64,
+      );
+    expectClose(
+      conversions.reduce((a, b) => a + b, 0),
+      110,
+      float64,
+    );
   });
 
   test("the channel that changes the conversion rate gets the credit of journeys that hold both", async () => {
@@ -34,7 +43,8 @@ describe("mechanisms side by side", () => {
   test("every mechanism gives out all conversions and all value", async () => {
     const whole = fromPaths(["a > b", "b > c", "c", "a > b > c"], { conversions: [4, 2, 1, 2], value: [40, 10, 5, 4], nulls: [6, 8, 9, 1] });
     const report = await sideBySide(whole, { mechanisms: attributionMechanisms, rng });
-    for (const { id, conversions, value } of report.mechanisms) expectAllClose([conversions.reduce((a, b) => a + b, 0), value.reduce((a, b) => a + b, 0)], [9, 59], float64, id);
+    for (const { id, conversions, value } of report.mechanisms)
+      expectAllClose([conversions.reduce((a, b) => a + b, 0), value.reduce((a, b) => a + b, 0)], [9, 59], float64, id);
   });
 
   test("CPA and ROAS divide by hand, disagreement is half the absolute difference of shares, and truth is compared with each", async () => {

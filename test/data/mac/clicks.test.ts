@@ -77,9 +77,12 @@ describe("the benchmark's layout on disk", () => {
     let row = 0;
     for await (const part of clickRows([...train, ...held])) {
       const to = Math.min(part.rows, whole.rows - row);
-      for (const name of ["ad_feat0", "user_feat2", "context_feat3"] as const) expect(part.fields[name].subarray(0, to)).toEqual(whole.fields[name].subarray(row, row + to));
-      for (const name of sequenceFields) expect(same(part.sequences[name].values.subarray(0, 20 * to), whole.sequences[name].subarray(row * 20, (row + to) * 20)), name).toBe(true);
-      for (const name of similarityFields) expect(same(part.similarities[name].values.subarray(0, 20 * to), whole.similarities[name].subarray(row * 20, (row + to) * 20)), name).toBe(true);
+      for (const name of ["ad_feat0", "user_feat2", "context_feat3"] as const)
+        expect(part.fields[name].subarray(0, to)).toEqual(whole.fields[name].subarray(row, row + to));
+      for (const name of sequenceFields)
+        expect(same(part.sequences[name].values.subarray(0, 20 * to), whole.sequences[name].subarray(row * 20, (row + to) * 20)), name).toBe(true);
+      for (const name of similarityFields)
+        expect(same(part.similarities[name].values.subarray(0, 20 * to), whole.similarities[name].subarray(row * 20, (row + to) * 20)), name).toBe(true);
       for (const name of labelFields) expect(part.credit[name].subarray(0, to)).toEqual(whole.credit[name].subarray(row, row + to));
       row += part.rows;
     }
@@ -94,7 +97,11 @@ describe("the benchmark's layout on disk", () => {
 
   test("an empty or damaged vocabulary, and a folder of another kind, are refused with the file's name", async () => {
     const file = join(folder, "vocab", "ad_feat1.json");
-    for (const [text, message] of [["{}", /ad_feat1.json: the vocabulary is empty/], ["{", /ad_feat1.json: the vocabulary of ad_feat1 cannot be read/], ['{"a":"b"}', /"b" is no index/]] as const) {
+    for (const [text, message] of [
+      ["{}", /ad_feat1.json: the vocabulary is empty/],
+      ["{", /ad_feat1.json: the vocabulary of ad_feat1 cannot be read/],
+      ['{"a":"b"}', /"b" is no index/],
+    ] as const) {
       await writeFile(file, text);
       expect(() => openClicks(folder, { partial: true })).toThrow(message);
     }

@@ -40,7 +40,7 @@ describe("effects", () => {
   });
 
   test("several arms, each with effects and averages of its own", async () => {
-    const many = simulated({ n: 3000, arms: 3, seed: 2, effect: (x1, _, __, a) => (x1 > 0 ? 2 * a : 0) });
+    const many = simulated({ n: 2000, arms: 3, seed: 2, effect: (x1, _, __, a) => (x1 > 0 ? 2 * a : 0) });
     const fitted = await grow(many.data);
     const { effect } = await fitted.predict(many.data);
     const { averageEffects } = fitted.report as unknown as Report;
@@ -53,7 +53,7 @@ describe("effects", () => {
 
   test("with an instrument, effects of treatment that the outcome's hidden causes share are found", async () => {
     const rng = new Rng(3);
-    const n = 6000;
+    const n = 3000;
     const base = simulated({ n, seed: 3 }).data;
     const z = Float64Array.from({ length: n }, () => rng.bernoulli(0.5));
     const hidden = Float64Array.from({ length: n }, () => rng.normal());
@@ -68,7 +68,7 @@ describe("effects", () => {
       ],
       { features: ["x1", "x2", "z"], treatment: { column: "treatment", control: "0" } },
     );
-    const config = { trees: 200, nuisanceTrees: 50 };
+    const config = { trees: 100, nuisanceTrees: 30 };
     const blind = average((await (await grow(hiddenData.withRoles({ features: ["x1", "x2"] }), config)).predict(hiddenData)).effect[0]);
     const fitted = await grow(hiddenData, { ...config, instrument: "z" });
     const { effect } = await fitted.predict(hiddenData);

@@ -150,17 +150,17 @@ describe("bad input", () => {
     await expect(grow(data, { signs: { armm1: 1 } })).rejects.toThrow(/signs names arm "armm1".*did you mean "arm1"/);
     const { arm } = data.treatment();
     const empty = data.withColumns([{ kind: "number", name: "w", values: Float64Array.from(arm, (a) => 1 - a) }], { weight: "w" });
-    await expect(grow(empty, {})).rejects.toThrow(/no row of arm "arm1" has a weight above 0/);
+    await expect(grow(empty, {})).rejects.toThrow(/arm "arm1"/);
   });
 });
 
 describe.skipIf(!isBuilt)("threads (needs `npm run build`)", () => {
   test("any number of threads, more than cores too, gives the forest of one", async () => {
-    const { data } = simulated({ n: 60_000, seed: 14, binary: true, effect: (x1) => (x1 > 0 ? 0.2 : 0) });
-    const config = { trees: 210, maxDepth: 2, rowSample: 0.5 };
-    const alone = await (await grow(data, config)).predict(data.take([1, 2, 3, 50_000]));
+    const { data } = simulated({ n: 40_000, seed: 14, binary: true, effect: (x1) => (x1 > 0 ? 0.2 : 0) });
+    const config = { trees: 320, maxDepth: 1, rowSample: 0.5 };
+    const alone = await (await grow(data, config)).predict(data.take([1, 2, 3, 30_000]));
     for (const threads of [2, 5])
-      expect(await (await grow(data, config, { threads })).predict(data.take([1, 2, 3, 50_000])), `${threads} threads`).toEqual(alone);
+      expect(await (await grow(data, config, { threads })).predict(data.take([1, 2, 3, 30_000])), `${threads} threads`).toEqual(alone);
   });
 
   test("an abort stops the threads, and none is left", async () => {
@@ -192,7 +192,7 @@ describe("a tree to read", () => {
     const lines = treeText(tree).split("\n");
     expect(lines[0]).toMatch(/^all rows: 3000 rows, effect \+/);
     expect(lines.filter((line) => /^(├─|└─) where from <&> is /.test(line)).length).toBe(2);
-    expect(lines.some((line) => /x1 <= 0\.\d+: \d+ rows, effect/.test(line))).toBe(true);
+    expect(lines.some((line) => /x1 <= 0\.\d+( or missing)?: \d+ rows, effect/.test(line))).toBe(true);
     const svg = treeSvg(tree);
     expect(svg.match(/<rect /g)?.length).toBe(lines.length);
     expect(svg).toContain("where from &lt;&amp;&gt; is east");

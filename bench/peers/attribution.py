@@ -1,0 +1,102 @@
+"""Milliseconds of one training step of MoAE in PyTorch, written from its description (not the official code). Prints JSON.
+
+usage: attribution.py BATCH THREADS SECONDS TABLE_ROWS(comma separated, 16 fields)
+"""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+batch, threads, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+sizes = [int(size) for size in sys.argv[4].split(",")]
+torch.set_num_threads(threads)
+torch.manual_seed(1)
+D, FUSED, HEADS = 16, 336, 5
+CLASSES = [2, 2, 2, 2, 16]
+
+
+class Expert(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.down, self.up, self.fc = nn.Linear(D, D // 4, bias=False), nn.Linear(D // 4, D, bias=False), nn.Linear(FUSED, 256)
+
+    def forward(self, x):
+        groups = x.view(-1, FUSED // D, D)
+        weigh = torch.sigmoid(self.up(F.relu(self.down(groups.mean(1)))))
+        return F.relu(self.fc((groups * weigh.unsqueeze(1)).reshape(-1, FUSED)))
+
+
+class MoAE(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tables = nn.ModuleList([nn.Embedding(size, D, sparse=True) for size in sizes])
+        self.queries = nn.ModuleList([nn.Linear(10 * D, D) for _ in range(3)])
+        self.readers = nn.ModuleList([nn.MultiheadAttention(D, 4, batch_first=True) for _ in range(3)])
+        self.bins = nn.ParameterList([nn.Parameter(0.01 * torch.randn(32)) for _ in range(2)])
+        self.norm = nn.LayerNorm(FUSED)
+        self.shared, self.own = Expert(), nn.ModuleList([Expert() for _ in range(HEADS)])
+        self.gates = nn.ModuleList([nn.Linear(FUSED, 2) for _ in range(HEADS)])
+        widths = [256, 128, 64, 32]
+        self.towers = nn.ModuleList([nn.ModuleList([nn.Linear(widths[l], widths[l + 1]) for l in range(3)]) for _ in range(HEADS)])
+        self.outs = nn.ModuleList([nn.Linear(32, classes) for classes in CLASSES])
+        self.fuse = nn.ModuleList([nn.Linear(HEADS * width, width) for width in widths[1:]])
+
+    def forward(self, fields, sequences, histograms):
+        looked = [table(fields[:, k]) for k, table in enumerate(self.tables)]
+        side = torch.cat(looked[6:], 1)
+        read = []
+        for k in range(3):
+            items = self.tables[6 + k](sequences[:, k])
+            read.append(self.readers[k](self.queries[k](side).unsqueeze(1), items, items, need_weights=False)[0].squeeze(1))
+        similar = sum(histograms[:, k] * self.bins[k] for k in range(2))
+        x = self.norm(torch.cat([*looked, *read, similar], 1))
+        common = self.shared(x)
+        hidden = []
+        for k in range(HEADS):
+            share = torch.softmax(self.gates[k](x), -1)
+            hidden.append(share[:, :1] * common + share[:, 1:] * self.own[k](x))
+        for l in range(3):
+            raw = [self.towers[k][l](hidden[k]) for k in range(HEADS)]
+            beside = [F.relu(r) for r in raw[1:]]
+            hidden = [F.relu(self.fuse[l](torch.cat([raw[0], *beside], 1)) + raw[0]), *beside]
+        return [out(h) for out, h in zip(self.outs, hidden)]
+
+
+net = MoAE()
+fields = torch.stack([torch.randint(0, size, (batch,)) for size in sizes], 1)
+sequences = torch.stack([torch.randint(0, sizes[6 + k], (batch, 20)) for k in range(3)], 1)
+histograms = torch.rand(batch, 2, 32)
+labels = [torch.randint(0, classes, (batch,)) for classes in CLASSES]
+tables = {id(p) for table in net.tables for p in table.parameters()}
+optimisers = [
+    torch.optim.SparseAdam([p for p in net.parameters() if id(p) in tables], lr=0.03),
+    torch.optim.Adam([p for p in net.parameters() if id(p) not in tables], lr=0.003, fused=True),
+]
+
+
+def step():
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
+    logits = net(fields, sequences, histograms)
+    losses = [F.cross_entropy(l, y) for l, y in zip(logits, labels)]
+    (losses[0] + 0.3 * sum(losses[1:])).backward()
+    for optimiser in optimisers:
+        optimiser.step()
+
+
+for _ in range(3):
+    step()
+wall, cpu = [], []
+begin = time.perf_counter()
+while time.perf_counter() - begin < seconds or len(wall) < 5:
+    t, c = time.perf_counter(), time.process_time()
+    step()
+    wall.append(1000 * (time.perf_counter() - t))
+    cpu.append(1000 * (time.process_time() - c))
+median = lambda values: sorted(values)[len(values) // 2]
+print(json.dumps({"torch": torch.__version__, "ms": median(wall), "cpuMs": median(cpu), "steps": len(wall), "peakMb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
