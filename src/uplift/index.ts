@@ -6,6 +6,7 @@ import { tLearner } from "./meta/tLearner.ts";
 import { xLearner } from "./meta/xLearner.ts";
 import { dragonnet } from "./net/dragonnet.ts";
 import { tarnet } from "./net/tarnet.ts";
+import { treeModels } from "./tree/index.ts";
 
 /** Models of the effect of a treatment, in the order of tables and help. */
-export const uplift: readonly Model<string, "uplift">[] = [sLearner, tLearner, xLearner, rLearner, drLearner, tarnet, dragonnet];
+export const uplift: readonly Model<string, "uplift">[] = [sLearner, tLearner, xLearner, rLearner, drLearner, ...treeModels, tarnet, dragonnet];

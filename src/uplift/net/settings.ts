@@ -20,7 +20,7 @@ export const trainingConfig: { readonly [K in keyof TrainingConfig]: z.ZodType<T
   batch: z
     .union([z.literal("auto"), z.int().min(1).max(1_000_000)])
     .default("auto")
-    .describe("Most rows in a step; auto is a fiftieth of the rows, between 64 and 1024."),
+    .describe("Most rows in a step; auto is a fiftieth of the rows, between 64 and 512."),
   learningRate: z.number().positive().max(1).default(0.001).describe("Learning rate of Adam."),
   l2: z
     .union([z.literal("auto"), z.number().min(0).max(10)])
@@ -45,5 +45,5 @@ export function l2Of({ l2 }: TrainingConfig, rows: number): number {
 
 /** Rows in a step. */
 export function batchOf({ batch }: TrainingConfig, rows: number): number {
-  return batch === "auto" ? Math.min(1024, Math.max(64, Math.round(rows / 50))) : batch;
+  return batch === "auto" ? Math.min(512, Math.max(64, Math.round(rows / 50))) : batch;
 }

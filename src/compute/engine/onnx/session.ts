@@ -1,4 +1,4 @@
-import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-common";
+import type { InferenceSession, Tensor as OrtTensor, TensorConstructor } from "onnxruntime-web";
 import { type Graph, matmulWork } from "../../graph.ts";
 import { bindShape } from "../../tensor.ts";
 import { bindInputs, type CompileOptions, counted, type Engine, type Program, type Value } from "../contract.ts";
