@@ -42,8 +42,14 @@ const blocks = {
       ["Generator", "What it makes", "Source"],
       generators.map((g) => [`\`simulate:${g.id}\``, g.summary, cite(g.source)]),
     ),
-  quality: () => results("quality").map(([name, { suite, rows, settings }]) => `## ${suite ?? name}\n\n${settings ? `${settings}\n\n` : ""}${qualityTable(rows)}`).join("\n\n"),
-  speed: () => results("speed/results").map(([name, result]) => `## ${name}\n\n${speedText(result)}`).join("\n\n"),
+  quality: () =>
+    results("quality")
+      .map(([name, { suite, rows, settings }]) => `## ${suite ?? name}\n\n${settings ? `${settings}\n\n` : ""}${qualityTable(rows)}`)
+      .join("\n\n"),
+  speed: () =>
+    results("speed/results")
+      .map(([name, result]) => `## ${name}\n\n${speedText(result)}`)
+      .join("\n\n"),
   datasets: () =>
     table(
       ["Name", "Title", "Licence"],
@@ -75,7 +81,10 @@ function qualityTable(rows) {
         const row = of.find((one) => one.model === model && one.case === name);
         return row === undefined ? "-" : `${Number(row.mean).toPrecision(3)}${row.se ? ` ± ${Number(row.se).toPrecision(2)}` : ""}`;
       };
-      return `**${metric}** (mean ± standard error, n = ${[...new Set(of.map((row) => row.n))].join(", ")})\n\n${table(["", ...cases], models.map((model) => [model, ...cases.map((name) => entry(model, name))]))}`;
+      return `**${metric}** (mean ± standard error, n = ${[...new Set(of.map((row) => row.n))].join(", ")})\n\n${table(
+        ["", ...cases],
+        models.map((model) => [model, ...cases.map((name) => entry(model, name))]),
+      )}`;
     })
     .join("\n\n");
 }
@@ -85,7 +94,23 @@ function speedText(result) {
   const head = result.machine ? `${typeof result.machine === "string" ? result.machine : JSON.stringify(result.machine)}\n\n` : "";
   if (!Array.isArray(rows) || rows.length === 0) return `${head}\`\`\`json\n${JSON.stringify(result, null, 1)}\n\`\`\``;
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  return head + table(columns, rows.map((row) => columns.map((column) => (row[column] === undefined ? "-" : typeof row[column] === "number" ? Number(row[column].toPrecision(4)) : typeof row[column] === "object" ? JSON.stringify(row[column]) : row[column]))));
+  return (
+    head +
+    table(
+      columns,
+      rows.map((row) =>
+        columns.map((column) =>
+          row[column] === undefined
+            ? "-"
+            : typeof row[column] === "number"
+              ? Number(row[column].toPrecision(4))
+              : typeof row[column] === "object"
+                ? JSON.stringify(row[column])
+                : row[column],
+        ),
+      ),
+    )
+  );
 }
 
 function datasetFolders() {
@@ -135,7 +160,9 @@ for (const page of pages) {
   const next = text.replace(/(<!-- begin:([\w-]+) -->)[\s\S]*?(<!-- end:\2 -->)/g, (whole, begin, name, end) => {
     if (blocks[name] === undefined) problems.push(`${page}: there is no generated block "${name}"`);
     // Links in generated tables are written from the root.
-    return blocks[name] === undefined ? whole : `${begin}\n\n${blocks[name]().replace(/\]\((REFERENCES|datasets)/g, `](${up === "" ? "" : `${up}/`}$1`)}\n\n${end}`;
+    return blocks[name] === undefined
+      ? whole
+      : `${begin}\n\n${blocks[name]().replace(/\]\((REFERENCES|datasets)/g, `](${up === "" ? "" : `${up}/`}$1`)}\n\n${end}`;
   });
   if (next !== text) {
     if (check) problems.push(`${page}: generated tables are out of date; run npm run docs:update`);

@@ -41,7 +41,13 @@ export class Dataset {
     for (const used of columnsOf(roles)) this.column(used);
     if (roles.treatment !== undefined) this.treatment();
     for (const outcome of roles.outcomes) this.number(outcome, "outcome");
-    if (roles.weight !== undefined) checkEvery(this.number(roles.weight, "weight"), this.at(roles.weight), (w) => w >= 0 && w < Number.POSITIVE_INFINITY, "a weight is finite and at least 0");
+    if (roles.weight !== undefined)
+      checkEvery(
+        this.number(roles.weight, "weight"),
+        this.at(roles.weight),
+        (w) => w >= 0 && w < Number.POSITIVE_INFINITY,
+        "a weight is finite and at least 0",
+      );
     for (const column of Object.values(roles.propensity ?? {}))
       checkEvery(this.number(column, "propensity"), this.at(column), (e) => e > 0 && e < 1, "a propensity lies strictly between 0 and 1");
   }
@@ -72,7 +78,9 @@ export class Dataset {
     if (column.kind === "number") return column.values;
     const example = column.kind === "category" ? column.levels.find((level) => Number.isNaN(Number(level))) : undefined;
     const shown = example === undefined ? "" : ` (for example ${JSON.stringify(example)})`;
-    throw dataError(`${this.at(name)}: ${use} must be numeric, got ${column.kind === "category" ? "text" : "a sequence"}${shown}; choose another column or recode it`);
+    throw dataError(
+      `${this.at(name)}: ${use} must be numeric, got ${column.kind === "category" ? "text" : "a sequence"}${shown}; choose another column or recode it`,
+    );
   }
 
   /** `name: column "x"`, the start of an error about a column. */
@@ -101,7 +109,8 @@ export class Dataset {
       if (code < 0) missing++;
       arm[i] = code === control ? 0 : code < control ? code + 1 : code;
     }
-    if (missing > 0) throw dataError(`${this.at(role.column)}: ${missing} of ${this.rows} rows have no treatment; remove these rows, or give them an arm of their own`);
+    if (missing > 0)
+      throw dataError(`${this.at(role.column)}: ${missing} of ${this.rows} rows have no treatment; remove these rows, or give them an arm of their own`);
     this.cachedTreatment = { arm, arms };
     return this.cachedTreatment;
   }
@@ -191,7 +200,11 @@ export class Dataset {
   restrict(sees: readonly Role[]): Dataset {
     const kept = keepRoles(this.roles, new Set(sees));
     const names = new Set(columnsOf(kept));
-    return new Dataset(this.columns.filter((column) => names.has(column.name)), kept, this.name);
+    return new Dataset(
+      this.columns.filter((column) => names.has(column.name)),
+      kept,
+      this.name,
+    );
   }
 }
 
@@ -286,5 +299,8 @@ function checkEvery(values: Float64Array, where: string, holds: (value: number) 
     if (holds(values[i])) continue;
     if (broken++ === 0) first = i;
   }
-  if (broken > 0) throw dataError(`${where}: ${rule}; ${broken} of ${values.length} rows do not hold, the first is row ${first + 1} with ${values[first]}; correct or remove them`);
+  if (broken > 0)
+    throw dataError(
+      `${where}: ${rule}; ${broken} of ${values.length} rows do not hold, the first is row ${first + 1} with ${values[first]}; correct or remove them`,
+    );
 }

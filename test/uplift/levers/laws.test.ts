@@ -144,7 +144,7 @@ describe("M-DLRI with random weights", () => {
 test("the surface and the graph that learns are one function: the exported ONNX file scores as predict does", async () => {
   const ort = await import("onnxruntime-node");
   for (const config of [{}, { pots: "unit", gates: "unit" }, { mode: "soft" }] as const) {
-    const settings = { ...mdlri.quick, ...config, steps: 60 };
+    const settings = { ...(mdlri.quick as object), ...config, steps: 60 };
     const data = rowsOf(300, 11);
     const fitted = await fit(mdlri, data, { config: settings, seed: 2 });
     const { file, encode } = mdlri.onnx(fitted.config as never, await fitted.state());
