@@ -48,6 +48,8 @@ export function dragonNet(
   const width = representation.at(-1) ?? inputs;
   const outcome = armHeads(width, arms, { widths: heads, dropout });
   const propensity = c.nn.dense(width, arms, { group: "heads" });
+  // The weighted mean of the parts, not their sum: L2 then weighs as much beside it as in a net with one part.
+  const share = 1 / (1 + propensityWeight + targetedWeight);
   const represent = (weights: c.Tensors, x: c.Tensor, step?: c.Step): c.Tensor => trunk.apply(weights.trunk as c.Tensors, x, step);
   return {
     init: { trunk: trunk.init, heads: outcome.init, propensity: propensity.init, epsilon: c.weight([arms - 1], { group: "heads" }) },
@@ -56,11 +58,11 @@ export function dragonNet(
       const h = represent(weights, x, step);
       const mu = outcome.apply(weights.heads as c.Tensors, h, step);
       const logits = propensity.apply(weights.propensity as c.Tensors, h);
-      const losses: Record<string, c.Tensor> = { outcome: factualLoss(mu, seen, link) };
-      if (propensityWeight > 0) losses.propensity = c.mul(c.weightedMean(c.nn.softmaxCrossEntropy(logits, seen.arm), seen.w), propensityWeight);
+      const losses: Record<string, c.Tensor> = { outcome: c.mul(factualLoss(mu, seen, link), share) };
+      if (propensityWeight > 0) losses.propensity = c.mul(c.weightedMean(c.nn.softmaxCrossEntropy(logits, seen.arm), seen.w), propensityWeight * share);
       if (targetedWeight > 0) {
         const moved = c.add(c.pick(mu, seen.arm), c.matmul(contrasts(propensities(logits, arms), seen.arm, arms), weights.epsilon as c.Tensor));
-        losses.targeted = c.mul(c.weightedMean(outcomeLoss(moved, seen.y, link), seen.w), targetedWeight);
+        losses.targeted = c.mul(c.weightedMean(outcomeLoss(moved, seen.y, link), seen.w), targetedWeight * share);
       }
       return losses;
     },

@@ -165,7 +165,8 @@ describe("dragonnet's targeted regularisation", () => {
     const want = [1, 2].map((k) =>
       arm.reduce((sum, a, i) => {
         const contrast = a === k ? 1 / g[i * 3 + k] : a === 0 ? -1 / g[i * 3] : 0;
-        return sum - (factor * w[i] * contrast * (y[i] - meanOf(mu[i * 3 + a]))) / total;
+        // A third of the loss is the targeted part.
+        return sum - (factor * w[i] * contrast * (y[i] - meanOf(mu[i * 3 + a]))) / total / 3;
       }, 0),
     );
     expectAllClose(await numbersOf(slope), want, 100 * float64);
