@@ -241,9 +241,24 @@ export function numberColumn(name: string, values: ArrayLike<number>): NumberCol
 
 /** Codes follow the sorted order of the distinct texts; null and undefined are missing. */
 export function categoryColumn(name: string, texts: readonly (string | null | undefined)[]): CategoryColumn {
-  const levels = [...new Set(texts.filter((text): text is string => text !== null && text !== undefined))].sort();
+  const levels = [...new Set(texts.filter((text): text is string => text !== null && text !== undefined))].sort(byCodePoint);
   const code = new Map(levels.map((level, i) => [level, i]));
   return { kind: "category", name, codes: Int32Array.from(texts, (text) => (text === null || text === undefined ? -1 : (code.get(text) ?? -1))), levels };
+}
+
+/** Order of texts by code point, as the database sorts them; JavaScript's own order puts U+E000 .. U+FFFF after everything beyond them. */
+export function byCodePoint(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return rank(x) - rank(y);
+  }
+  return a.length - b.length;
+}
+
+// Halves of a pair stand for code points beyond U+FFFF.
+function rank(unit: number): number {
+  return unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit;
 }
 
 export function takeColumn(column: Column, rows: ArrayLike<number>): Column {

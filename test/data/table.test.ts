@@ -133,6 +133,14 @@ describe("writeTable", () => {
     );
   });
 
+  test("levels stand in the order of code points wherever they come from: U+FF01 before an emoji", async () => {
+    const column = categoryColumn("s", ["\u{1F600}", "\uFF01", "a"]);
+    expect(column.levels).toEqual(["a", "\uFF01", "\u{1F600}"]);
+    const path = join(folder, "order.parquet");
+    await writeTable(path, [column]);
+    expect(await readTable(path)).toEqual([column]);
+  });
+
   test("what is written as CSV is read back to the bit: every digit, quotes, delimiters, line breaks and edge spaces in texts", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.tuple(numbers, texts), { minLength: 1, maxLength: 100 }), async (rows) => {
