@@ -5,6 +5,7 @@ import { ihdp } from "./ihdp.ts";
 import { leversSuite } from "./levers.ts";
 import { metricsSuite } from "./metrics.ts";
 import type { Suite } from "./suite.ts";
+import { trees } from "./trees.ts";
 
 export type { Suite, SuiteOptions, SuiteRow, SuiteValue } from "./suite.ts";
 
@@ -19,4 +20,4 @@ const metrics: Suite = {
 };
 
 /** Every benchmark suite, in the order of the help. */
-export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite, leversSuite];
+export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite, leversSuite, trees];
