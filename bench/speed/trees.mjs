@@ -35,7 +35,7 @@ const testRows = 50_000;
 
 /** The three tasks: columns, outcome and effect of a row. */
 const tasks = {
-  boosting: { columns: 20, mean: (x) => 2 * x[0] + Math.sin(3 * x[1]) + x[2] * x[3] + (x[4] > 0.3 ? 0.5 : 0), binary: false },
+  boosting: { columns: 20, mean: (x) => 2 * x[0] + Math.sin(3 * x[1]) + x[2] * Math.abs(x[3]) + (x[4] > 0.3 ? 0.5 : 0), binary: false },
   "uplift-forest": { columns: 12, mean: (x, t) => 0.2 + 0.05 * Math.tanh(x[2]) + t * (0.05 + 0.05 * Math.tanh(x[0]) + (x[1] > 0 ? 0.03 : -0.03)), binary: true },
   "causal-forest": { columns: 20, mean: (x, t) => x[1] + t * Math.max(0, x[0]), binary: false },
 };

@@ -46,8 +46,8 @@
  * - Several losses: their sum is minimised; `combine` gets the gradients of each by weight name and returns one set (`projectConflicts("main")`
  *   is PCGrad, `gradientCosine("main")` is GCS).
  * - L2 goes to weights with `decay: true` (matrices, not biases), by group or for all, and is not part of the reported loss.
- * - A `lazy` table is read by `gather` only, with a column of the batch as indices (reshaped or sliced at most); each step brings in and updates the
- *   rows of the batch alone.
+ * - A `lazy` table is read by `gather` only, with a column of the batch as indices (reshaped or sliced at most); each step brings in the rows that the
+ *   batch names and moves them alone (lazy Adam), outside the graph.
  * - Everything random comes from `rng`. The result depends on neither the number of threads nor, to about five digits, on the engine.
  * - Errors are one line: shapes that do not fit, a loss that is no longer finite, a group to freeze that does not exist.
  *

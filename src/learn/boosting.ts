@@ -26,6 +26,7 @@ export interface BoostingConfig {
   readonly monotone: Readonly<Record<string, -1 | 0 | 1>>;
   readonly validation: number;
   readonly folds: number;
+  readonly foldRows: number;
   readonly patience: number;
 }
 
@@ -35,7 +36,7 @@ export interface BoostingRegressorConfig extends BoostingConfig {
 }
 
 const common: { readonly [K in keyof BoostingConfig]: z.ZodType<BoostingConfig[K]> } = {
-  rounds: z.int().min(1).max(100_000).default(500).describe("Most trees; early stopping may keep fewer."),
+  rounds: z.int().min(1).max(100_000).default(1000).describe("Most trees; early stopping may keep fewer."),
   learningRate: z.number().gt(0).max(1).default(0.05).describe("Share of each tree's answer that is added, in (0, 1]."),
   maxLeaves: z.int().min(2).max(65_536).default(31).describe("Most leaves a tree."),
   maxDepth: z.int().min(0).max(64).default(0).describe("Most splits from root to leaf; 0 sets no limit."),
@@ -45,8 +46,8 @@ const common: { readonly [K in keyof BoostingConfig]: z.ZodType<BoostingConfig[K
   l1: z.number().min(0).default(0).describe("L1 penalty on leaf values."),
   l2: z.number().min(0).default(1).describe("L2 penalty on leaf values."),
   bins: z.int().min(2).max(255).default(255).describe("Most bins a numeric column is cut into; missing values have one of their own besides."),
-  rowSample: z.number().gt(0).max(1).default(1).describe("Share of rows each tree is grown on."),
-  columnSample: z.number().gt(0).max(1).default(1).describe("Share of columns each tree may split on."),
+  rowSample: z.number().gt(0).max(1).default(0.5).describe("Share of rows each tree is grown on."),
+  columnSample: z.number().gt(0).max(1).default(0.8).describe("Share of columns each tree may split on."),
   categorySmoothing: z
     .number()
     .min(0)
@@ -56,14 +57,22 @@ const common: { readonly [K in keyof BoostingConfig]: z.ZodType<BoostingConfig[K
     .record(z.string(), z.union([z.literal(-1), z.literal(0), z.literal(1)]))
     .default({})
     .describe("By numeric column: 1, the prediction may only rise with it; -1, only fall."),
-  validation: z.number().min(0).max(0.5).default(0.2).describe("Share of rows held out to choose the number of trees; 0 grows all rounds."),
+  validation: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0.2)
+    .describe("Share of rows held out to choose the number of trees where that is not done by folds; 0 grows all rounds."),
   folds: z
     .int()
     .min(0)
     .max(20)
-    .default(0)
-    .describe("Choose the number of trees by cross-validation in this many folds and fit on all rows; 0 or 1 uses the validation share."),
-  patience: z.int().min(1).default(25).describe("Rounds without improvement on the held-out rows after which growing stops."),
+    .default(5)
+    .describe(
+      "Folds of the cross-validation that chooses the number of trees, before all rows are fitted on; below 2, or beyond foldRows, a share of the rows is held out instead.",
+    ),
+  foldRows: z.int().min(0).default(5000).describe("Most rows for which the number of trees is chosen by cross-validation, which takes folds + 1 fits."),
+  patience: z.int().min(1).default(30).describe("Rounds without improvement on the held-out rows after which growing stops."),
 };
 
 const regressorConfig: z.ZodType<BoostingRegressorConfig> = z.strictObject({
@@ -170,7 +179,7 @@ async function fitBoosting(
   };
   const shop = openWorkshop(x, { y, weight }, settings, helpersFor(x, config.rounds, context.threads), context.signal);
   try {
-    const folded = config.folds >= 2 && used.length >= 2 * config.folds;
+    const folded = config.folds >= 2 && used.length <= config.foldRows && used.length >= 2 * config.folds;
     const { forest, start, heldLoss } = await (folded ? boostByFolds : boostByShare)(shop, used, config, context.rng);
     return fittedBoosting(
       { forest, start: start[0], scale: config.learningRate, validationLoss: heldLoss, columns: x.columns.map((c) => c.name) },

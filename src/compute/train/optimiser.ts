@@ -52,7 +52,7 @@ export interface OptimiserOptions {
   readonly epsilon?: number;
   /** Each step takes this share, times the learning rate, off the weights that decay: adamw only. Defaults to 0.01 there. */
   readonly weightDecay?: number;
-  /** Adds l2 * sum(w^2) over the weights that decay, by group or for all. The reported loss is without it. Defaults to 0. */
+  /** Adds l2 * sum(w^2) over the weights that decay, by group or for all, after any clipping. The reported loss is without it. Defaults to 0. */
   readonly l2?: number | Readonly<Record<string, number>>;
   /** The learning rate of a group is this many times the common one. Defaults to 1 each. */
   readonly groups?: Readonly<Record<string, number>>;
@@ -77,6 +77,17 @@ export interface Optimiser {
   numbers(learningRate: number, step: number): StepNumbers;
   /** New weights and moments. `scale` is the group's multiple of the rate, `decays` 1 where weight decay applies. */
   update(w: Tensor, moments: readonly Tensor[], g: Tensor, numbers: StepNumbers<Tensor>, scale: Operand, decays: Operand): { w: Tensor; moments: Tensor[] };
+  /** The same in place on some rows of a table, outside the graph: `g` holds the gradients of `rows`, one after the other. */
+  updateRows(table: RowsToMove, g: Floats, rows: Int32Array, numbers: StepNumbers, scale: number, decays: number): void;
+}
+
+type Floats = Float32Array | Float64Array;
+
+export interface RowsToMove {
+  readonly w: Floats;
+  readonly moments: readonly Floats[];
+  /** Numbers in a row. */
+  readonly width: number;
 }
 
 export function optimiser(options: OptimiserOptions): Optimiser {
@@ -90,6 +101,14 @@ export function optimiser(options: OptimiserOptions): Optimiser {
       update: (w, [velocity], g, { rate }, scale) => {
         const next = velocity === undefined ? g : ops.add(ops.mul(velocity, beta1), g);
         return { w: ops.sub(w, ops.mul(next, ops.mul(rate, scale))), moments: velocity === undefined ? [] : [next] };
+      },
+      updateRows: ({ w, moments: [velocity], width }, g, rows, { rate }, scale) => {
+        for (let i = 0, o = 0; i < rows.length; i++)
+          for (let k = rows[i] * width, end = k + width; k < end; k++, o++) {
+            const next = velocity === undefined ? g[o] : velocity[k] * beta1 + g[o];
+            if (velocity !== undefined) velocity[k] = next;
+            w[k] -= next * rate * scale;
+          }
       },
     };
   }
@@ -108,6 +127,18 @@ export function optimiser(options: OptimiserOptions): Optimiser {
       const moved = ops.sub(w, ops.mul(change, scale));
       const decayed = (): Tensor => ops.sub(moved, ops.mul(ops.mul(w, ops.mul(numbers.plainRate, weightDecay)), ops.mul(asTensor(scale), decays)));
       return { w: weightDecay === 0 ? moved : decayed(), moments: [mean, square] };
+    },
+    updateRows: ({ w, moments: [m, v], width }, g, rows, numbers, scale, decays) => {
+      const rate = numbers.rate * scale;
+      const kept = 1 - numbers.plainRate * weightDecay * scale * decays;
+      for (let i = 0, o = 0; i < rows.length; i++)
+        for (let k = rows[i] * width, end = k + width; k < end; k++, o++) {
+          const mean = m[k] * beta1 + g[o];
+          const square = v[k] * beta2 + g[o] * g[o];
+          m[k] = mean;
+          v[k] = square;
+          w[k] = w[k] * kept - (mean * rate) / (Math.sqrt(square) + numbers.epsilon);
+        }
     },
   };
 }

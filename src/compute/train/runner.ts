@@ -1,10 +1,22 @@
 import type { Rng } from "../../base/rng.ts";
 import type { CompileOptions, Engine, Program, Value } from "../engine/contract.ts";
-import type { Optimiser, Progress } from "./optimiser.ts";
+import type { Optimiser, Progress, StepNumbers } from "./optimiser.ts";
 import type { Batch } from "./source.ts";
 import { type TrainingState, vector } from "./state.ts";
-import { columnPrefix, denseName, type Layout, lossName, momentName, nextName, type NoiseInput, type StepPlan, tableName } from "./step.ts";
-import { putTable, RowIndex, Scratch, takeTable } from "./tables.ts";
+import {
+  columnPrefix,
+  denseName,
+  gradientName,
+  type Layout,
+  lossName,
+  momentName,
+  nextName,
+  type NoiseInput,
+  rowsName,
+  type StepPlan,
+  tableName,
+} from "./step.ts";
+import { addRows, addScaledRows, RowIndex, Scratch, takeRowsOf } from "./tables.ts";
 
 /** A plan compiled, and the bookkeeping around its lazy tables. */
 export interface Runner {
@@ -15,7 +27,7 @@ export interface Runner {
 
 export async function runner(engine: Engine, plan: StepPlan, layout: Layout, options: CompileOptions, rule: Optimiser | undefined): Promise<Runner> {
   const program: Program = await engine.compile(plan.graph, options);
-  const ports = layout.tables.map((table) => tablePort(plan, table));
+  const ports = layout.tables.map((table) => tablePort(plan, rule, table));
 
   return {
     run: async (state, batch, progress, learningRate, rng) => {
@@ -26,20 +38,23 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
         feeds[noise.name] = { data: draw(noise, batch.rows, rng.split("noise", k)), shape: [batch.rows, ...noise.shape] };
       });
       const into: Record<string, Float32Array | Float64Array> = {};
-      if (rule !== undefined) {
-        state.steps++;
-        for (const [name, value] of Object.entries(rule.numbers(learningRate, state.steps))) feeds[name] = { data: Float64Array.of(value), shape: [] };
+      const numbers = rule?.numbers(learningRate, state.steps + 1);
+      if (numbers !== undefined) {
+        for (const [name, value] of Object.entries(numbers)) feeds[name] = { data: Float64Array.of(value), shape: [] };
         state.dense.moments.forEach((moment, k) => {
-          feeds[momentName(denseName, k)] = vector(moment);
-          into[nextName(momentName(denseName, k))] = state.spare.moments[k];
+          feeds[momentName(k)] = vector(moment);
+          into[nextName(momentName(k))] = state.spare.moments[k];
         });
         into[nextName(denseName)] = state.spare.w;
       }
       try {
-        for (const port of ports) port.bringIn(state, feeds, into);
+        for (const port of ports) port.bringIn(state, feeds);
         const results = await program.run(feeds, into);
-        for (const port of ports) port.takeBack(state, results);
-        if (plan.graph.outputs[nextName(denseName)] !== undefined) [state.dense, state.spare] = [state.spare, state.dense];
+        if (numbers !== undefined) {
+          for (const port of ports) port.move(state, results, numbers);
+          if (plan.graph.outputs[nextName(denseName)] !== undefined) [state.dense, state.spare] = [state.spare, state.dense];
+          state.steps++;
+        }
         return Object.fromEntries([...plan.lossNames, "total"].map((name) => [name, results[lossName(name)].data[0]]));
       } finally {
         for (const port of ports) port.clear();
@@ -49,43 +64,50 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
   };
 }
 
-/** Brings the rows of a lazy table that a batch names into a step, and their new values back. */
+/** Brings the rows of a lazy table that a batch names into a step, and moves them by their gradients. */
 interface TablePort {
-  bringIn(state: TrainingState, feeds: Record<string, Value>, into: Record<string, Float32Array | Float64Array>): void;
-  takeBack(state: TrainingState, results: Readonly<Record<string, Value>>): void;
+  bringIn(state: TrainingState, feeds: Record<string, Value>): void;
+  move(state: TrainingState, results: Readonly<Record<string, Value>>, numbers: StepNumbers): void;
   clear(): void;
 }
 
-function tablePort(plan: StepPlan, { name, weight, rows, width }: Layout["tables"][number]): TablePort {
+function tablePort(plan: StepPlan, rule: Optimiser | undefined, { name, weight, rows, width }: Layout["tables"][number]): TablePort {
   const index = new RowIndex(name, rows);
-  const updated = plan.graph.outputs[nextName(tableName(name))] !== undefined;
-  // The table itself, then its moments.
-  const nameOf = (k: number): string => (k === 0 ? tableName(name) : momentName(tableName(name), k - 1));
-  const arraysOf = (state: TrainingState): readonly (Float32Array | Float64Array)[] => {
-    const table = state.tables.get(name);
-    return table === undefined ? [] : updated ? [table.w, ...table.moments] : [table.w];
-  };
-  let taken: Int32Array = new Int32Array(0);
-  const scratch: { readonly before: Scratch; readonly after: Scratch }[] = [];
+  const [values, sums] = [new Scratch(), new Scratch()];
+  const plannedMove = plan.moves.get(name);
+  let named: Int32Array = new Int32Array(0);
   return {
-    bringIn: (state, feeds, into) => {
+    bringIn: (state, feeds) => {
       const columns = plan.lookups.get(name) ?? [];
       for (const column of columns) index.mark(feeds[columnPrefix + column].data, column);
-      taken = index.order();
+      named = index.order();
       for (const column of columns) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column]);
-      arraysOf(state).forEach((array, k) => {
-        const { before, after } = (scratch[k] ??= { before: new Scratch(), after: new Scratch() });
-        const data = before.get(taken.length * width, array);
-        takeTable(array, width, taken, data);
-        feeds[nameOf(k)] = { data, shape: [taken.length, ...weight.shape.slice(1)] };
-        if (updated) into[nextName(nameOf(k))] = after.get(data.length, array);
-      });
+      const { w } = tableOf(state, name);
+      const data = values.get(named.length * width, w);
+      takeRowsOf(w, width, named, data);
+      feeds[tableName(name)] = { data, shape: [named.length, ...weight.shape.slice(1)] };
     },
-    takeBack: (state, results) => {
-      if (updated) for (const [k, array] of arraysOf(state).entries()) putTable(array, width, taken, results[nextName(nameOf(k))].data);
+    move: (state, results, numbers) => {
+      if (rule === undefined || plannedMove === undefined) return;
+      const { parts, l2, scale, decays } = plannedMove;
+      const table = tableOf(state, name);
+      const g = sums.get(named.length * width, table.w);
+      if (parts === undefined) g.set(results[gradientName(name)].data);
+      else {
+        g.fill(0);
+        for (let k = 0; k < parts; k++) addRows(g, width, results[rowsName(name, k)].data, results[gradientName(name, k)].data);
+      }
+      if (l2 > 0) addScaledRows(g, width, table.w, named, 2 * l2);
+      rule.updateRows({ ...table, width }, g, named, numbers, scale, decays);
     },
     clear: () => index.clear(),
   };
+}
+
+function tableOf(state: TrainingState, name: string): { readonly w: Float32Array | Float64Array; readonly moments: readonly (Float32Array | Float64Array)[] } {
+  const table = state.tables.get(name);
+  if (table === undefined) throw new Error(`no lazy table "${name}" in the training state`);
+  return table;
 }
 
 function draw({ kind, shape }: NoiseInput, rows: number, rng: Rng): Float32Array {

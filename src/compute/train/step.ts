@@ -92,7 +92,10 @@ export function layoutOf(init: Init): Layout {
 export const columnPrefix = "batch.";
 export const denseName = "dense";
 export const tableName = (name: string): string => `table.${name}`;
-export const momentName = (of: string, k: number): string => `${of}.moment${k}`;
+export const momentName = (k: number): string => `${denseName}.moment${k}`;
+/** A table's gradient: whole, or the k-th part of it with the rows it belongs to. */
+export const gradientName = (table: string, k?: number): string => (k === undefined ? `gradient.${table}` : `gradient.${table}.${k}`);
+export const rowsName = (table: string, k: number): string => `rows.${table}.${k}`;
 export const lossName = (name: string): string => `loss.${name}`;
 /** What comes out in the place of a weight or moment. */
 export const nextName = (name: string): string => `next.${name}`;
@@ -130,7 +133,18 @@ export interface StepPlan {
   readonly scalars: readonly ScalarInput[];
   /** The batch columns that read each lazy table. */
   readonly lookups: ReadonlyMap<string, readonly string[]>;
+  /** How each lazy table that learns is to be moved; none when evaluating. */
+  readonly moves: ReadonlyMap<string, TableMove>;
   readonly lossNames: readonly string[];
+}
+
+/** What a lazy table's rows are moved by, outside the graph. */
+export interface TableMove {
+  /** How many pairs of values and rows come out of the graph, to be added up by row; undefined when the gradient comes out added up. */
+  readonly parts: number | undefined;
+  readonly l2: number;
+  readonly scale: number;
+  readonly decays: number;
 }
 
 /** The losses of a batch, without changing anything. */
@@ -144,7 +158,7 @@ export function evaluationPlan<I extends Init, C extends string>(
   const step = recordingStep(false);
   const losses = lossesOf(loss(weights, batchTensors(columns, columnPrefix), step));
   const graph = graphOf(lossOutputs(losses));
-  return { graph, noises: [], scalars: step.scalars, lookups: lookupsOf(graph, tables, columnPrefix), lossNames: Object.keys(losses) };
+  return { graph, noises: [], scalars: step.scalars, lookups: lookupsOf(graph, tables, columnPrefix), moves: new Map(), lossNames: Object.keys(losses) };
 }
 
 export interface TrainingPlanOptions {
@@ -169,29 +183,52 @@ export function trainingPlan<I extends Init, C extends string>(
   const rule = optimiser(options.optimiser);
   const trained = [...layout.dense, ...layout.tables].filter(({ weight }) => !options.frozen.includes(weight.group));
   const raw = gradientsOf(losses, trained.map(({ name }) => name), byName, options.combine); // biome-ignore format: one idea
-  const gradients = new Map(trained.map(({ name, weight }) => [name, withL2(raw[name], byName.get(name) as Tensor, weight, options.optimiser)]));
-  const clipped = clip(gradients, options.optimiser.clipNorm);
+  const gradients = clip(new Map(trained.map(({ name }) => [name, raw[name]])), options.optimiser.clipNorm);
 
-  const numbers: StepNumbers<Tensor> = { rate: input("rate", []), plainRate: input("plainRate", []), epsilon: input("epsilon", []) };
-  const advance = (name: string, w: Tensor, g: Tensor, scale: Operand, decays: Operand): void => {
-    const moments = Array.from({ length: rule.moments }, (_, k) => input(momentName(name, k), w.shape));
-    const next = rule.update(w, moments, g, numbers, scale, decays);
-    outputs[nextName(name)] = next.w;
-    next.moments.forEach((moment, k) => {
-      outputs[nextName(momentName(name, k))] = moment;
-    });
-  };
   if (layout.dense.some(({ name }) => gradients.has(name))) {
-    const parts = layout.dense.map(({ name, size }) => ops.reshape(clipped.get(name) ?? ops.broadcastTo(constant(0), [size]), [size]));
-    advance(denseName, vector, ops.concat(parts, 0), perWeight(layout, (weight) => scaleOf(weight, options)), perWeight(layout, (weight) => Number(weight.decay))); // biome-ignore format: one idea
+    const parts = layout.dense.map(({ name, weight, size }) => {
+      const g = gradients.get(name);
+      return g === undefined ? ops.broadcastTo(constant(0), [size]) : ops.reshape(withL2(g, byName.get(name) as Tensor, l2Of(weight, options)), [size]);
+    });
+    const numbers: StepNumbers<Tensor> = { rate: input("rate", []), plainRate: input("plainRate", []), epsilon: input("epsilon", []) };
+    const moments = Array.from({ length: rule.moments }, (_, k) => input(momentName(k), vector.shape));
+    const scale = perWeight(layout, (weight) => scaleOf(weight, options));
+    const next = rule.update(
+      vector,
+      moments,
+      ops.concat(parts, 0),
+      numbers,
+      scale,
+      perWeight(layout, (weight) => Number(weight.decay)),
+    );
+    outputs[nextName(denseName)] = next.w;
+    next.moments.forEach((moment, k) => {
+      outputs[nextName(momentName(k))] = moment;
+    });
   }
+  const moves = new Map<string, TableMove>();
   for (const { name, weight } of layout.tables) {
-    const g = clipped.get(name);
-    if (g !== undefined) advance(tableName(name), tables.get(name) as Tensor, g, scaleOf(weight, options), Number(weight.decay));
+    const g = gradients.get(name);
+    if (g === undefined) continue;
+    const sums = segmentSumsOf(g);
+    if (sums === undefined) outputs[gradientName(name)] = g;
+    sums?.forEach(([values, segments], k) => {
+      outputs[gradientName(name, k)] = values;
+      outputs[rowsName(name, k)] = segments;
+    });
+    moves.set(name, { parts: sums?.length, l2: l2Of(weight, options), scale: scaleOf(weight, options), decays: Number(weight.decay) });
   }
   // Looked for in the forward part: the backward part adds to a table's rows in its own ways.
   const lookups = lookupsOf(graphOf(lossOutputs(losses)), tables, columnPrefix);
-  return { graph: graphOf(outputs), noises: step.noises, scalars: step.scalars, lookups, lossNames: Object.keys(losses), optimiser: rule };
+  return { graph: graphOf(outputs), noises: step.noises, scalars: step.scalars, lookups, moves, lossNames: Object.keys(losses), optimiser: rule };
+}
+
+/** The values and segments that a gradient is added up from, where it is nothing but sums over segments: they can then be added outside the graph. */
+function segmentSumsOf(g: Tensor): [values: Tensor, segments: Tensor][] | undefined {
+  if (g.op === "segmentSum") return [[g.inputs[0], g.inputs[1]]];
+  if (g.op !== "add") return undefined;
+  const [a, b] = g.inputs.map(segmentSumsOf);
+  return a === undefined || b === undefined ? undefined : [...a, ...b];
 }
 
 function gradientsOf(
@@ -211,8 +248,11 @@ function gradientsOf(
   return combined;
 }
 
-function withL2(g: Tensor, w: Tensor, weight: Weight, { l2 = 0 }: OptimiserOptions): Tensor {
-  const strength = weight.decay ? (typeof l2 === "number" ? l2 : (l2[weight.group] ?? 0)) : 0;
+function l2Of(weight: Weight, { optimiser: { l2 = 0 } }: TrainingPlanOptions): number {
+  return weight.decay ? (typeof l2 === "number" ? l2 : (l2[weight.group] ?? 0)) : 0;
+}
+
+function withL2(g: Tensor, w: Tensor, strength: number): Tensor {
   return strength === 0 ? g : ops.add(g, ops.mul(w, 2 * strength));
 }
 

@@ -112,10 +112,16 @@ export class Scratch {
 }
 
 /** Rows of a table, one after the other, into `out`. */
-export function takeTable(table: Floats, width: number, rows: Int32Array, out: Floats): void {
+export function takeRowsOf(table: Floats, width: number, rows: Int32Array, out: Floats): void {
   for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) out[o++] = table[j];
 }
 
-export function putTable(table: Floats, width: number, rows: Int32Array, values: Numbers): void {
-  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) table[j] = values[o++];
+/** Adds each row of `values` to the row of `sums` that `rows` names for it. */
+export function addRows(sums: Floats, width: number, rows: Numbers, values: Numbers): void {
+  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) sums[j] += values[o++];
+}
+
+/** Adds `scale` times these rows of a table to sums that lie one after the other. */
+export function addScaledRows(sums: Floats, width: number, table: Floats, rows: Int32Array, scale: number): void {
+  for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) sums[o++] += scale * table[j];
 }

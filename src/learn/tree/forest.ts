@@ -76,50 +76,54 @@ export function finishForest(draft: ForestDraft, trees: number = draft.roots.len
   };
 }
 
-/** Leaf each row of `x` falls into: the walk of one tree for the rows `begin` to `end - 1`, into `leaf[0 ..]`. */
-export function walk(forest: Forest, root: number, x: Features, begin: number, end: number, leaf: Int32Array): void {
+/** Rows walked through a tree together: their values stay in the second cache while tree follows tree. */
+const blockRows = 2048;
+
+/** Calls `use` with each block of rows: their values (codes of categories), column after column, `stride` apart. */
+function forBlocks(x: Features, use: (block: Float64Array, stride: number, begin: number, end: number) => void): void {
+  const stride = Math.min(blockRows, x.rows);
+  const block = new Float64Array(stride * x.columns.length);
+  for (let begin = 0; begin < x.rows; begin += stride) {
+    const end = Math.min(x.rows, begin + stride);
+    x.columns.forEach((column, j) => {
+      if (column.kind === "sequence") return;
+      block.set((column.kind === "number" ? column.values : column.codes).subarray(begin, end), j * stride);
+    });
+    use(block, stride, begin, end);
+  }
+}
+
+/** Leaf of each of the first `count` rows of a block. */
+function walk(forest: Forest, root: number, isNumber: Uint8Array, block: Float64Array, stride: number, count: number, leaf: Int32Array): void {
   const { feature, left, split, missingLeft, sets } = forest;
-  const columns = x.columns.map((column) => (column.kind === "number" ? column.values : column.kind === "category" ? column.codes : new Float64Array(0)));
-  const isNumber = x.columns.map((column) => column.kind === "number");
-  for (let i = begin; i < end; i++) {
+  for (let i = 0; i < count; i++) {
     let node = root;
     for (let f = feature[node]; f >= 0; f = feature[node]) {
-      const value = columns[f][i];
-      let goesLeft: boolean;
-      if (!isNumber[f]) goesLeft = ((sets[split[node] + ((value + 1) >> 5)] >> ((value + 1) & 31)) & 1) === 1;
-      else if (value <= split[node]) goesLeft = true;
-      else goesLeft = Number.isNaN(value) && missingLeft[node] === 1;
-      node = left[node] + (goesLeft ? 0 : 1);
+      const value = block[f * stride + i];
+      let right: number;
+      if (isNumber[f] === 0) right = 1 - ((sets[split[node] + ((value + 1) >> 5)] >> ((value + 1) & 31)) & 1);
+      else if (value <= split[node]) right = 0;
+      else right = value > split[node] ? 1 : 1 - missingLeft[node];
+      node = left[node] + right;
     }
-    leaf[i - begin] = node;
+    leaf[i] = node;
   }
 }
 
-/** n sums over all trees of the leaf's value, `scale` times, added to `into`. */
-export function addPredictions(forest: Forest, x: Features, scale: number, into: Float64Array): void {
-  const block = 2048;
-  const leaf = new Int32Array(block);
-  for (let begin = 0; begin < x.rows; begin += block) {
-    const end = Math.min(x.rows, begin + block);
-    for (const root of forest.roots) {
-      walk(forest, root, x, begin, end, leaf);
-      for (let i = begin; i < end; i++) into[i] += scale * forest.value[leaf[i - begin]];
-    }
-  }
-}
-
-/** The same for trees with several outputs, each into its own list. */
-export function addOutputs(forest: Forest, x: Features, scale: number, into: readonly Float64Array[]): void {
-  const block = 2048;
-  const leaf = new Int32Array(block);
+/** Sums over all trees of the leaves' values, `scale` times, added to one list of n an output. */
+export function addPredictions(forest: Forest, x: Features, scale: number, ...into: readonly Float64Array[]): void {
   const { outputs, value } = forest;
-  for (let begin = 0; begin < x.rows; begin += block) {
-    const end = Math.min(x.rows, begin + block);
+  const isNumber = Uint8Array.from(x.columns, ({ kind }) => (kind === "number" ? 1 : 0));
+  const leaf = new Int32Array(blockRows);
+  forBlocks(x, (block, stride, begin, end) => {
     for (const root of forest.roots) {
-      walk(forest, root, x, begin, end, leaf);
-      for (let k = 0; k < outputs; k++) for (let i = begin; i < end; i++) into[k][i] += scale * value[leaf[i - begin] * outputs + k];
+      walk(forest, root, isNumber, block, stride, end - begin, leaf);
+      for (let k = 0; k < outputs; k++) {
+        const list = into[k];
+        for (let i = begin; i < end; i++) list[i] += scale * value[leaf[i - begin] * outputs + k];
+      }
     }
-  }
+  });
 }
 
 /** Sum of the gains of each column's splits, p numbers; all zero where nothing was split. */

@@ -11,6 +11,7 @@ import {
   type Kernel,
   kernel,
   type Local,
+  select,
   set,
   tee,
   V128,
@@ -18,6 +19,8 @@ import {
   type WasmMemory,
   type WasmModule,
   WebAssembly,
+  when,
+  whileDo,
 } from "./wasm.ts";
 
 /*
@@ -199,6 +202,128 @@ const encode = kernel("encode", ["values", "end", "cuts", "out"], { value: F64, 
   ];
 });
 
+/** Words of what `cutFew` finds: worth (64 bits), place of the column, code (`restCode`: all that are not missing), missing rows left, rows left, any missing rows. */
+export const fewFound = { worth: 0, column: 2, cut: 3, missingLeft: 4, leftRows: 5, missing: 6, words: 8 } as const;
+export const restCode = 0xffffff;
+
+/**
+ * The best cut of a node of at most 255 rows over several columns of one byte a code: the rows are sorted by code, column by column, and
+ * every cut between different codes is tried, with the missing rows (code 0) on either side, and against the rest. A cut is worth
+ * S_left^2 / n_left + S_right^2 / n_right, with S the sums of the records' first numbers and n the rows; both sides need `minRows` rows and
+ * `minSecond` of the records' second numbers. `columns` .. `columnsEnd` lists where the codes are; `keys` has room for the rows and one
+ * word more. The result is 1 where a cut is worth more than `least`, and `out` is then as in `fewFound`.
+ */
+const cutFew = kernel(
+  "cutFew",
+  ["rows", "end", "columns", "columnsEnd", "records", "keys", "out", "total", "count", "second", "minRows", "minSecond", "least"],
+  {
+    column: I32,
+    row: I32,
+    index: I32,
+    key: I32,
+    place: I32,
+    last: I32,
+    first: I32,
+    pass: I32,
+    found: I32,
+    sum0: F64,
+    second0: F64,
+    sum: F64,
+    side: F64,
+    n: F64,
+    worth: F64,
+  },
+  (l) => {
+    const record = i32.add(get(l.records), i32.shl(i32.and(get(l.key), i32.const(255)), i32.const(3)));
+    const add = (into: Local, offset: number): Code => set(into, f64.add(get(into), f64.fromI32(i32.load(record, offset))));
+    const next = set(l.place, i32.add(get(l.place), i32.const(4)));
+    const code = i32.shrU(get(l.key), i32.const(8));
+    const someMissing = i32.gtU(get(l.first), get(l.keys));
+    const before = i32.load(i32.sub(get(l.place), i32.const(4)));
+    const sort = [
+      set(l.row, get(l.rows)),
+      set(l.index, i32.const(0)),
+      doWhile(
+        [
+          ...set(l.key, i32.or(i32.shl(i32.load8(i32.add(i32.load(get(l.column)), i32.load(get(l.row)))), i32.const(8)), get(l.index))),
+          ...set(l.place, at(l.keys, get(l.index), 2)),
+          ...whileDo(i32.and(i32.gtU(get(l.place), get(l.keys)), i32.gtU(before, get(l.key))), [
+            ...i32.store(get(l.place), before),
+            ...set(l.place, i32.sub(get(l.place), i32.const(4))),
+          ]),
+          ...i32.store(get(l.place), get(l.key)),
+          ...set(l.index, i32.add(get(l.index), i32.const(1))),
+        ],
+        i32.ltU(tee(l.row, i32.add(get(l.row), i32.const(4))), get(l.end)),
+      ),
+      set(l.last, at(l.keys, get(l.index), 2)),
+    ].flat();
+    const isMissing = i32.and(i32.ltU(get(l.place), get(l.last)), i32.ltU(tee(l.key, i32.load(get(l.place))), i32.const(256)));
+    const sumMissing = [
+      set(l.place, get(l.keys)),
+      set(l.sum0, f64.zero),
+      set(l.second0, f64.zero),
+      whileDo(isMissing, [...add(l.sum0, 0), ...add(l.second0, 4), ...next]),
+      set(l.first, get(l.place)),
+    ].flat();
+    const rest = f64.sub(get(l.total), get(l.sum));
+    const squares = f64.add(f64.div(f64.mul(get(l.sum), get(l.sum)), get(l.n)), f64.div(f64.mul(rest, rest), f64.sub(get(l.count), get(l.n))));
+    const allowed = [
+      f64.ge(get(l.n), get(l.minRows)),
+      f64.ge(f64.sub(get(l.count), get(l.n)), get(l.minRows)),
+      f64.ge(get(l.side), get(l.minSecond)),
+      f64.ge(f64.sub(get(l.second), get(l.side)), get(l.minSecond)),
+    ].reduce((all, one) => i32.and(all, one));
+    const keep = [
+      set(l.least, get(l.worth)),
+      set(l.found, i32.const(1)),
+      f64.store(get(l.out), get(l.worth)),
+      i32.store(get(l.out), i32.shrU(i32.sub(get(l.column), get(l.columns)), i32.const(2)), 4 * fewFound.column),
+      i32.store(get(l.out), select(code, i32.const(restCode), i32.ltU(get(l.place), get(l.last))), 4 * fewFound.cut),
+      i32.store(get(l.out), get(l.pass), 4 * fewFound.missingLeft),
+      i32.store(get(l.out), i32.fromF64(get(l.n)), 4 * fewFound.leftRows),
+      i32.store(get(l.out), someMissing, 4 * fewFound.missing),
+    ].flat();
+    // Behind the last row lies the cut that sets the missing rows against the rest.
+    const isCut = select(
+      i32.ne(i32.shrU(i32.load(get(l.place)), i32.const(8)), code),
+      i32.and(i32.eqz(get(l.pass)), someMissing),
+      i32.ltU(get(l.place), get(l.last)),
+    );
+    const scan = doWhile(
+      [
+        set(l.key, i32.load(get(l.place))),
+        add(l.sum, 0),
+        add(l.side, 4),
+        set(l.n, f64.add(get(l.n), f64.fromI32(i32.const(1)))),
+        next,
+        when(isCut, [...set(l.worth, squares), ...when(i32.and(f64.gt(get(l.worth), get(l.least)), allowed), keep)]),
+      ].flat(),
+      i32.ltU(get(l.place), get(l.last)),
+    );
+    const passes = doWhile(
+      [
+        set(l.place, get(l.first)),
+        set(l.sum, select(get(l.sum0), f64.zero, get(l.pass))),
+        set(l.side, select(get(l.second0), f64.zero, get(l.pass))),
+        set(l.n, f64.fromI32(select(i32.shrU(i32.sub(get(l.first), get(l.keys)), i32.const(2)), i32.const(0), get(l.pass)))),
+        scan,
+        set(l.pass, i32.add(get(l.pass), i32.const(1))),
+      ].flat(),
+      i32.and(someMissing, i32.ltU(get(l.pass), i32.const(2))),
+    );
+    return [
+      set(l.column, get(l.columns)),
+      doWhile(
+        [...sort, ...sumMissing, ...set(l.pass, i32.const(0)), ...when(i32.ltU(get(l.first), get(l.last)), passes)],
+        i32.ltU(tee(l.column, i32.add(get(l.column), i32.const(4))), get(l.columnsEnd)),
+      ),
+      get(l.found),
+    ];
+  },
+  { result: I32, types: { total: F64, count: F64, second: F64, minRows: F64, minSecond: F64, least: F64 } },
+);
+
 const kernels: readonly Kernel[] = [
   gather,
   gatherArms,
@@ -218,6 +343,7 @@ const kernels: readonly Kernel[] = [
   addTo,
   squaredRecords,
   encode,
+  cutFew,
 ];
 
 type Numbers = (...args: number[]) => void;
@@ -242,6 +368,7 @@ export interface Kernels {
   readonly addTo: Numbers;
   readonly squaredRecords: (...args: number[]) => number;
   readonly encode: Numbers;
+  readonly cutFew: (...args: number[]) => number;
 }
 
 let compiled: WasmModule | undefined;

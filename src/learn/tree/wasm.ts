@@ -75,6 +75,8 @@ export const tee = (local: Local, value: Code): Code => [...value, 0x22, ...unsi
 
 /** Repeats `body` as long as `condition` holds after it: the body runs at least once. */
 export const doWhile = (body: Code, condition: Code): Code => [0x03, 0x40, ...body, ...condition, 0x0d, 0, 0x0b];
+/** Repeats `body` as long as `condition` holds before it. */
+export const whileDo = (condition: Code, body: Code): Code => [0x02, 0x40, 0x03, 0x40, ...condition, 0x45, 0x0d, 1, ...body, 0x0c, 0, 0x0b, 0x0b];
 export const when = (condition: Code, body: Code): Code => [...condition, 0x04, 0x40, ...body, 0x0b];
 /** Both values are computed; the first is taken when the condition is not 0. */
 export const select = (yes: Code, no: Code, condition: Code): Code => [...yes, ...no, ...condition, 0x1b];
@@ -85,9 +87,14 @@ export const i32: {
   readonly sub: Binary;
   readonly mul: Binary;
   readonly and: Binary;
+  readonly or: Binary;
+  readonly ne: Binary;
+  readonly gtU: Binary;
   readonly shl: Binary;
   readonly shrU: Binary;
   readonly ltU: Binary;
+  /** Whole part of a floating number that is not negative. */
+  readonly fromF64: Unary;
   readonly eqz: Unary;
   readonly load: Load;
   readonly load8: Load;
@@ -101,9 +108,13 @@ export const i32: {
   sub: binary(0x6b),
   mul: binary(0x6c),
   and: binary(0x71),
+  or: binary(0x72),
+  ne: binary(0x47),
+  gtU: binary(0x4b),
   shl: binary(0x74),
   shrU: binary(0x76),
   ltU: binary(0x49),
+  fromF64: unary(0xab),
   eqz: unary(0x45),
   load: load(2, 0x28),
   load8: load(0, 0x2d),
@@ -121,7 +132,26 @@ export const i64: { readonly const: (value: number) => Code; readonly shl: Binar
   store: store(3, 0x37),
 };
 
-export const f64: { readonly add: Binary; readonly max: Binary; readonly gt: Binary; readonly eq: Binary; readonly load: Load; readonly store: Store } = {
+export const f64: {
+  readonly zero: Code;
+  readonly sub: Binary;
+  readonly mul: Binary;
+  readonly div: Binary;
+  readonly ge: Binary;
+  readonly fromI32: Unary;
+  readonly add: Binary;
+  readonly max: Binary;
+  readonly gt: Binary;
+  readonly eq: Binary;
+  readonly load: Load;
+  readonly store: Store;
+} = {
+  zero: [0x44, 0, 0, 0, 0, 0, 0, 0, 0],
+  sub: binary(0xa1),
+  mul: binary(0xa2),
+  div: binary(0xa3),
+  ge: binary(0x66),
+  fromI32: unary(0xb7),
   add: binary(0xa0),
   max: binary(0xa5),
   gt: binary(0x64),

@@ -1,6 +1,7 @@
 import type { Rng } from "../../base/rng.ts";
 import { type TreePart, nodeWords } from "./codeForest.ts";
 import { leaves, partRows, testOf, wayOf } from "./divide.ts";
+import { fewFound, restCode } from "../../learn/tree/kernels.ts";
 import type { ForestJob } from "./layout.ts";
 import { type Moments, outputsOf, type ScoreBounds, type ScoreFunction, scoreFunction } from "./moments.ts";
 import { sampleColumns } from "./sample.ts";
@@ -43,10 +44,19 @@ interface Growth {
   readonly planes: number;
   readonly sums: CodeSums;
   readonly keys: Int32Array;
+  /** By column: whether nodes of few rows are searched on it by a kernel. */
+  readonly inKernel: Uint8Array;
 }
 
-/** Nodes of fewer rows are searched by sorting them; larger ones by histogram. */
-const fewRows = 40;
+interface Found {
+  /** Worth of the node unsplit. */
+  readonly before: number;
+  readonly column: number;
+  readonly split: ScoreSplit;
+}
+
+/** Nodes of at most so many rows are searched by sorting them; larger ones by histogram. */
+const fewRows = 64;
 const wordSpan = 4_294_967_296;
 
 /** Grows a tree on the first `grown` of the job's rows and estimates it on the first `estimated` of its estimation rows, or where that is 0 on those it was grown on. */
@@ -65,6 +75,7 @@ export function growScoreTree(job: ForestJob, grown: number, estimated: number, 
     planes: scores.count + (settings.weighted ? 1 : 0),
     sums: codeSums(widest, scores.count, settings.weighted),
     keys: new Int32Array(fewRows),
+    inKernel: Uint8Array.from(columns, ({ kind, wide }) => (kind === "number" && !wide ? 1 : 0)),
   };
   const stack: Node[] = [{ node: addLeaf(growth.draft), begin: 0, end: grown, depth: 0 }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
@@ -82,8 +93,8 @@ function split(growth: Growth, node: Node): [Node, Node] | undefined {
   const chosen = sampleColumns(job.layout.table.columns.length, settings.columns, growth.rng);
   const found = bestSplit(growth, node, chosen);
   if (found === undefined) return undefined;
-  const { column, best } = found;
-  growth.gains[column] += best.gain * growth.scores.gainUnit;
+  const { column, split: best } = found;
+  growth.gains[column] += (best.worth - found.before) * growth.scores.gainUnit;
   const way = wayOf(best, best.leftRows > rows - best.leftRows, job.layout.table.columns[column].bins);
   const left = divideLeaf(draft, node.node, column, testOf(draft, way));
   const middle = partRows(job, node.begin, node.end, column, way);
@@ -106,26 +117,68 @@ function writeRecords(growth: Growth, { begin, end }: Node): boolean {
   return true;
 }
 
-function bestSplit(growth: Growth, node: Node, chosen: Int32Array): { column: number; best: ScoreSplit } | undefined {
+function bestSplit(growth: Growth, node: Node, chosen: Int32Array): Found | undefined {
   const { job, settings, sums } = growth;
   const { columns } = job.layout.table;
   const rows = node.end - node.begin;
-  if (rows > fewRows) fillHistograms(growth, node, chosen);
-  let best: ScoreSplit | undefined;
-  let column = -1;
+  const few = rows <= fewRows;
+  // Few rows with one pseudo-outcome each have a kernel of their own, but for categories.
+  const kernel = few && growth.planes === 1;
+  let best = kernel ? cutFewRows(growth, node, chosen) : undefined;
+  if (!few) fillHistograms(growth, node, chosen);
   let totals: NodeTotals | undefined;
-  for (const j of chosen) {
-    if (rows > fewRows) readCells(growth, j);
-    else sortRows(growth, node, j);
+  // In the same order whichever way a node is searched: of equal splits the first is kept.
+  for (const j of inOrder(growth, chosen)) {
+    if (kernel && growth.inKernel[j] === 1) continue;
+    if (few) sortRows(growth, node, j);
+    else readCells(growth, j);
     if (sums.count < 2) continue;
     totals ??= totalsOf(sums);
     const limits = { rows: Math.max(settings.minRows, settings.minShare * rows), variation: settings.minShare * totals.variation };
-    const most = best?.gain ?? 0;
+    const least = best?.split.worth ?? totals.worth;
     const { kind, bins } = columns[j];
-    const found = kind === "number" ? bestCut(sums, totals, bins - 1, limits, most) : bestSubset(sums, totals, limits, most);
-    if (found !== undefined) [best, column] = [found, j];
+    const split = kind === "number" ? bestCut(sums, totals, bins - 1, limits, least) : bestSubset(sums, totals, limits, least);
+    if (split !== undefined) best = { before: totals.worth, column: j, split };
   }
-  return best === undefined ? undefined : { column, best };
+  return best;
+}
+
+/** Numbers of one byte a code first, then the others. */
+function inOrder({ inKernel }: Growth, chosen: Int32Array): number[] {
+  return [...chosen.filter((j) => inKernel[j] === 1), ...chosen.filter((j) => inKernel[j] === 0)];
+}
+
+/** The best cut of a node of few rows over all its columns that the kernel can search. */
+function cutFewRows({ job, settings, inKernel }: Growth, { begin, end }: Node, chosen: Int32Array): Found | undefined {
+  const { kernels, words, fewAt, gatheredAt, rowsAt, layout } = job;
+  const rows = end - begin;
+  const [out, keys, list] = [fewAt >> 2, fewAt + 4 * fewFound.words, fewAt + 2048];
+  let [score, variation] = [0, 0];
+  for (let k = 0, at = gatheredAt >> 2; k < rows; k++, at += 2) {
+    score += words[at];
+    variation += words[at + 1];
+  }
+  let count = 0;
+  for (const j of chosen) if (inKernel[j] === 1) words[(list >> 2) + count++] = layout.table.columns[j].codes;
+  if (count === 0) return undefined;
+  const least = Math.max(settings.minRows, settings.minShare * rows);
+  const worth = (score * score) / rows;
+  const columnsEnd = list + 4 * count;
+  const to = rowsAt + 4 * end;
+  if (
+    kernels.cutFew(rowsAt + 4 * begin, to, list, columnsEnd, gatheredAt, keys, fewAt, score, rows, variation, least, settings.minShare * variation, worth) === 0
+  )
+    return undefined;
+  const column = chosen.filter((j) => inKernel[j] === 1)[words[out + fewFound.column]];
+  const cut = words[out + fewFound.cut];
+  const missing = words[out + fewFound.missing] === 1;
+  const split = {
+    worth: job.doubles[fewAt >> 3],
+    cut: cut === restCode ? layout.table.columns[column].bins - 1 : cut,
+    missingLeft: missing ? words[out + fewFound.missingLeft] === 1 : undefined,
+    leftRows: words[out + fewFound.leftRows],
+  };
+  return { before: worth, column, split };
 }
 
 const planeAt = (growth: Growth, plane: number): number => growth.job.histogramsAt + plane * growth.job.histogramBytes;
@@ -188,7 +241,7 @@ function sortRows(growth: Growth, { begin, end }: Node, column: number): void {
   const { rows, words, gatheredAt } = job;
   const n = end - begin;
   for (let i = 0; i < n; i++) {
-    const key = codes[rows[begin + i]] * 64 + i;
+    const key = codes[rows[begin + i]] * fewRows + i;
     let k = i - 1;
     for (; k >= 0 && keys[k] > key; k--) keys[k + 1] = keys[k];
     keys[k + 1] = key;
@@ -197,8 +250,8 @@ function sortRows(growth: Growth, { begin, end }: Node, column: number): void {
   let group = -1;
   let last = -1;
   for (let i = 0; i < n; i++) {
-    const code = keys[i] >>> 6;
-    const record = at + 2 * (keys[i] & 63);
+    const code = Math.floor(keys[i] / fewRows);
+    const record = at + 2 * (keys[i] % fewRows);
     if (code !== last) {
       last = code;
       group++;

@@ -30,6 +30,9 @@ export interface ForestLayout {
 /** Room for the set of a category with the most levels. */
 const setBytes = 8192;
 
+/** Room for what searching a node of few rows writes: its sorted rows, what is found, and the columns searched. */
+const fewBytes = (columns: number): number => 2048 + room(4 * columns);
+
 /** Rows whose records are gathered at a time. */
 export const blockRows = 4096;
 
@@ -53,7 +56,7 @@ export function planForest(
     cells[j] = cellBytes;
     cellBytes += 16 * arms * table.columns[j].bins;
   }
-  const workspaceBytes = setBytes + 3 * room(4 * n) + gatheredBytes(planes, n) + histograms * room(cellBytes);
+  const workspaceBytes = setBytes + fewBytes(cells.length) + 3 * room(4 * n) + gatheredBytes(planes, n) + histograms * room(cellBytes);
   return {
     table: bare(table),
     arms,
@@ -80,13 +83,15 @@ export interface ForestJob {
   readonly layout: ForestLayout;
   readonly kernels: Kernels;
   readonly words: Int32Array;
+  readonly doubles: Float64Array;
   readonly codes: Codes;
   readonly records: Int32Array;
   readonly arm: Uint8Array;
   readonly numbers: readonly Float64Array[];
   readonly unit: Int32Array | undefined;
-  /** Byte addresses in the thread's workspace: a set of codes, lists of rows, gathered records, histograms. */
+  /** Byte addresses in the thread's workspace: a set of codes, room for searching few rows, lists of rows, gathered records, histograms. */
   readonly setAt: number;
+  readonly fewAt: number;
   readonly rowsAt: number;
   readonly partedAt: number;
   readonly gatheredAt: number;
@@ -103,7 +108,8 @@ export function openForest(memory: WasmMemory, layout: ForestLayout, slot: numbe
   const { buffer } = memory;
   const n = layout.table.rows;
   const setAt = layout.workspaces + slot * layout.workspaceBytes;
-  const rowsAt = setAt + setBytes;
+  const fewAt = setAt + setBytes;
+  const rowsAt = fewAt + fewBytes(layout.table.columns.length);
   const partedAt = rowsAt + room(4 * n);
   const estimationAt = partedAt + room(4 * n);
   const gatheredAt = estimationAt + room(4 * n);
@@ -113,6 +119,7 @@ export function openForest(memory: WasmMemory, layout: ForestLayout, slot: numbe
     layout,
     kernels: kernelsOn(memory, module),
     words: new Int32Array(buffer),
+    doubles: new Float64Array(buffer),
     codes: layout.table.columns.map(({ wide, codes }) => (wide ? new Uint16Array(buffer, codes, n) : new Uint8Array(buffer, codes, n))),
     records,
     isEmpty: layout.records < 0 ? (row) => numbers[0][row] === 0 : (row) => records[2 * row + 1] === 0,
@@ -120,6 +127,7 @@ export function openForest(memory: WasmMemory, layout: ForestLayout, slot: numbe
     numbers,
     unit: layout.unit < 0 ? undefined : new Int32Array(buffer, layout.unit, n),
     setAt,
+    fewAt,
     rowsAt,
     partedAt,
     gatheredAt,

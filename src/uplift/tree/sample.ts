@@ -70,7 +70,8 @@ export function drawRows(
 
 /** So many columns, ascending, each set of them as likely. */
 export function sampleColumns(p: number, count: number, rng: Rng): Int32Array {
-  const all = Int32Array.from({ length: p }, (_, j) => j);
+  const all = new Int32Array(p);
+  for (let j = 0; j < p; j++) all[j] = j;
   if (count >= p) return all;
   for (let k = 0; k < count; k++) {
     const other = k + rng.int(p - k);

@@ -38,7 +38,8 @@ export interface SideLimits {
 }
 
 export interface ScoreSplit {
-  readonly gain: number;
+  /** Sum over arms and sides of S^2 / n; the gain is what it exceeds the node's by. */
+  readonly worth: number;
   readonly cut: number;
   /** Undefined where the node has no missing rows to go by. */
   readonly missingLeft: boolean | undefined;
@@ -72,14 +73,14 @@ export function totalsOf(sums: CodeSums): NodeTotals {
  * the node (Athey2019, eq. 9). The first of equal cuts is kept. Missing rows go with either side, or stand against the rest.
  *
  * @param last the highest code of the column
- * @returns undefined where no cut gains more than `most` within the limits
+ * @param least worth to be exceeded
+ * @returns undefined where no cut within the limits is worth more
  */
-export function bestCut(sums: CodeSums, node: NodeTotals, last: number, limits: SideLimits, most: number): ScoreSplit | undefined {
+export function bestCut(sums: CodeSums, node: NodeTotals, last: number, limits: SideLimits, least: number): ScoreSplit | undefined {
   const { count, code, rows, weight, variation, score, left } = sums;
   const arms = score.length;
   const missing = count > 0 && code[0] === 0 ? 1 : 0;
-  let least = most + node.worth;
-  let [place, way, leftRows] = [-1, 0, 0];
+  let [most, place, way, leftRows] = [least, -1, 0, 0];
   for (let pass = 0; pass <= missing; pass++) {
     let n = pass === 1 ? rows[0] : 0;
     let w = pass === 1 ? weight[0] : 0;
@@ -97,8 +98,8 @@ export function bestCut(sums: CodeSums, node: NodeTotals, last: number, limits: 
         const right = node.score[a] - left[a];
         worth += (left[a] * left[a]) / w + (right * right) / (node.weight - w);
       }
-      if (!(worth > least) || n < limits.rows || node.rows - n < limits.rows || v < limits.variation || node.variation - v < limits.variation) continue;
-      least = worth;
+      if (!(worth > most) || n < limits.rows || node.rows - n < limits.rows || v < limits.variation || node.variation - v < limits.variation) continue;
+      most = worth;
       place = k;
       way = pass;
       leftRows = n;
@@ -106,11 +107,11 @@ export function bestCut(sums: CodeSums, node: NodeTotals, last: number, limits: 
   }
   if (place < 0) return undefined;
   const cut = missing === 1 && way === 0 && place === count - 1 ? last : code[place];
-  return { gain: least - node.worth, cut, missingLeft: missing === 1 ? way === 1 : undefined, leftRows };
+  return { worth: most, cut, missingLeft: missing === 1 ? way === 1 : undefined, leftRows };
 }
 
 /** Codes in the order of each arm's mean pseudo-outcome in turn, then the best cut of that order; missing is a code like the others. */
-export function bestSubset(sums: CodeSums, node: NodeTotals, limits: SideLimits, most: number): ScoreSplit | undefined {
+export function bestSubset(sums: CodeSums, node: NodeTotals, limits: SideLimits, least: number): ScoreSplit | undefined {
   let best: ScoreSplit | undefined;
   for (const values of sums.score) {
     const key = new Float64Array(sums.count);
@@ -128,7 +129,7 @@ export function bestSubset(sums: CodeSums, node: NodeTotals, limits: SideLimits,
         sorted.score[a][place] = list[k];
       });
     });
-    const found = bestCut(sorted, node, sums.count, limits, best?.gain ?? most);
+    const found = bestCut(sorted, node, sums.count, limits, best?.worth ?? least);
     if (found === undefined) continue;
     const codes = Array.from(order, (k) => sums.code[k]);
     best = { ...found, cut: 0, codes: { left: codes.slice(0, found.cut), right: codes.slice(found.cut) } };

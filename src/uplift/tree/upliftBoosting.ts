@@ -3,7 +3,7 @@ import { dataError } from "../../base/errors.ts";
 import type { Rng } from "../../base/rng.ts";
 import type { Json, State } from "../../base/state.ts";
 import type { Dataset } from "../../data/dataset.ts";
-import { addOutputs, type Forest, forestArrays, forestFromArrays, gainByFeature } from "../../learn/tree/forest.ts";
+import { addPredictions, type Forest, forestArrays, forestFromArrays, gainByFeature } from "../../learn/tree/forest.ts";
 import { type Boosted, type BoostSettings, boost, helpersFor, openWorkshop, type Workshop } from "../../learn/tree/boost.ts";
 import { type LossName, lossNames, lossOf } from "../../learn/tree/loss.ts";
 import type { FitContext, Fitted, Model } from "../../model/contract.ts";
@@ -145,7 +145,7 @@ function fitted(learned: Learned): Fitted<"uplift"> {
     predict: async (data) => {
       const x = data.features();
       const outcome = start.map((score) => new Float64Array(x.rows).fill(score));
-      addOutputs(forest, x, scale, outcome);
+      addPredictions(forest, x, scale, ...outcome);
       for (const values of outcome) for (let i = 0; i < x.rows; i++) values[i] = loss.mean(values[i]);
       return { arms: arms.slice(1), effect: outcome.slice(1).map((values) => values.map((v, i) => v - outcome[0][i])), outcome };
     },

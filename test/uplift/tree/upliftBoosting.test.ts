@@ -8,16 +8,16 @@ const boosted = (data: Dataset, config: Readonly<Record<string, unknown>> = {}):
   fit(upliftBoosting, data, { config, threads: 1 });
 
 test("effects of several arms are learned beside a strong baseline, through gaps and categories", async () => {
-  const { data, effects } = simulated({ n: 6000, arms: 3, seed: 1, effect: (x1, _, segment, a) => (x1 > 0 ? a : 0) + (segment === 1 ? 1 : 0) });
+  const { data, effects } = simulated({ n: 4000, arms: 3, seed: 1, effect: (x1, _, segment, a) => (x1 > 0 ? a : 0) + (segment === 1 ? 1 : 0) });
   const gaps = data.withColumns([{ kind: "number", name: "x3", values: data.number("x3").map((v, i) => (i % 3 === 0 ? Number.NaN : v)) }]);
   const { effect, outcome } = await (await boosted(gaps)).predict(gaps);
-  for (const a of [0, 1]) expect(rootMeanSquare(effect[a], effects[a])).toBeLessThan(0.35);
+  for (const a of [0, 1]) expect(rootMeanSquare(effect[a], effects[a])).toBeLessThan(0.4);
   expect(outcome?.length).toBe(3);
   expect(rootMeanSquare(outcome?.[0] ?? [], data.number("x2"))).toBeLessThan(0.35);
 });
 
 test("probabilities by logistic loss stay probabilities, counts by Poisson loss stay positive", async () => {
-  const { data, effects } = simulated({ n: 6000, seed: 2, binary: true, effect: (x1) => (x1 > 0 ? 0.3 : 0) });
+  const { data, effects } = simulated({ n: 4000, seed: 2, binary: true, effect: (x1) => (x1 > 0 ? 0.3 : 0) });
   const fitted = await boosted(data);
   expect(fitted.report.loss).toBe("logistic");
   const { effect, outcome = [] } = await fitted.predict(data);
