@@ -76,6 +76,7 @@ export const verbs: readonly Entry[] = [
   { name: "experiment ratio", summary: "effects on a ratio of sums, such as clicks per view", load: async () => (await import("./experiment.ts")).ratio },
   { name: "fit", summary: "fit one model and save it", load: async () => (await import("./fit.ts")).fitVerb },
   { name: "predict", summary: "predict effects with a saved model", load: async () => (await import("./predict.ts")).predictVerb },
+  { name: "tree", summary: "show a tree of a saved uplift forest, as text or picture", load: async () => (await import("./tree.ts")).treeVerb },
   { name: "evaluate", summary: "score a column of predictions, with intervals", load: async () => (await import("./evaluate.ts")).evaluateVerb },
   { name: "compare", summary: "fit several models on the same split, compare and report", load: async () => (await import("./compare.ts")).compareVerb },
   {

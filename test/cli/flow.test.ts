@@ -194,6 +194,37 @@ describe("fit and predict", () => {
   });
 });
 
+describe("tree", () => {
+  test("a saved forest's tree is text, a picture or JSON; other models and trees that are not there are refused", async () => {
+    const fitted = [
+      "fit",
+      "good.csv",
+      ...roles,
+      "--outcome",
+      "y",
+      "--model",
+      "uplift-forest",
+      "--trees",
+      "2",
+      "--max-depth",
+      "2",
+      "--min-rows",
+      "5",
+      "--out",
+      "forest",
+    ];
+    await json(fitted);
+    const tree = (await json(["tree", "forest", "--number", "1"])) as unknown as { arms: string[]; root: { path: string; rows: number[]; effect: number[] } };
+    expect([tree.arms.length, tree.root.path]).toEqual([tree.root.effect.length + 1, "all rows"]);
+    const text = await liftwise("tree forest");
+    expect(text.out.split("\n")[0]).toMatch(/^all rows: \d+ rows, effect /);
+    await liftwise("tree forest --out tree.svg");
+    expect(readFileSync("tree.svg", "utf8")).toMatch(/^<svg .*all rows.*<\/svg>$/s);
+    expect(await liftwise("tree forest --number 2")).toMatchObject({ code: 3, err: expect.stringMatching(/there is no tree 2; the trees are 0 to 1/) });
+    expect(await liftwise("tree run/models/dr-learner.y")).toMatchObject({ code: 2, err: expect.stringMatching(/holds a dr-learner/) });
+  });
+});
+
 describe("evaluate", () => {
   const words = ["evaluate", "good.csv", "--treatment", "t", "--outcome", "y", "--score", "score"];
 

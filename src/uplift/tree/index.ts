@@ -19,6 +19,7 @@ export {
 export { causalForest, type CausalForestConfig } from "./causalForest.ts";
 export { type JudgeOptions, judgeRows } from "./judged.ts";
 export { type ReadableTree, readableTree, type TreeNode, treeSvg, treeText } from "./picture.ts";
+export { rankWeightedEffect, type RankWeightedOptions } from "./rankWeighted.ts";
 export type { Coefficient } from "./regression.ts";
 export { upliftBoosting, type UpliftBoostingConfig } from "./upliftBoosting.ts";
 export { upliftForest, type UpliftForestConfig } from "./upliftForest.ts";

@@ -76,7 +76,11 @@ export async function learnCausalForest(settings: CausalForestConfig, data: Data
         effect: judged.estimate,
         variance: judged.variance,
       };
-      const { report, overall, scores } = summarise(rows, moments, x, { projection: settings.projection, covered: judged.covered });
+      const { report, overall, scores } = summarise(rows, moments, x, {
+        projection: settings.projection,
+        covered: judged.covered,
+        rng: context.rng.split("half-samples"),
+      });
       return {
         forest: grown.forest,
         columns: table.columns.map((column) => ({ ...column, codes: 0 })),

@@ -1,8 +1,10 @@
 import { dataError, suggest, usageError } from "../../base/errors.ts";
+import type { Rng } from "../../base/rng.ts";
 import type { Json } from "../../base/state.ts";
 import type { Features } from "../../data/schema.ts";
 import { averageEffect, bestLinearProjection, calibrate, doublyRobustScores, type ForestRows } from "./analysis.ts";
 import type { Moments } from "./moments.ts";
+import { rankWeightedEffect } from "./rankWeighted.ts";
 import type { Coefficient } from "./regression.ts";
 
 export interface Summary {
@@ -16,14 +18,15 @@ export interface Summary {
 const thin = 0.02;
 
 /**
- * What a causal forest says of the rows it was fitted on: average effects, calibration, projection, and how far the arms overlap. With an
+ * What a causal forest says of the rows it was fitted on: average effects, calibration, what ranking by the effects is worth, projection, and how far the
+ * arms overlap. With an
  * instrument there are no doubly robust scores; the scores are then the effects themselves and the averages plain means of them.
  */
 export function summarise(
   rows: ForestRows,
   moments: Moments,
   x: Features,
-  options: { readonly projection: readonly string[]; readonly covered: number },
+  options: { readonly projection: readonly string[]; readonly covered: number; readonly rng: Rng },
 ): Summary {
   const usable = covered(rows);
   const kept = usable.length === rows.y.length ? rows : takeRows(rows, usable);
@@ -49,10 +52,28 @@ export function summarise(
     propensity: Object.fromEntries(treated.map((arm, a) => [arm, rangeOf(rows.propensity[a])])),
   };
   if (calibration !== undefined) report.calibration = { mean: finite({ ...calibration.mean }), differential: finite({ ...calibration.differential }) };
+  report.rankWeighted = rankWeighted(kept, treated, options.rng);
   if (options.projection.length > 0) report.projection = projections(kept, x, usable, options.projection, treated);
   const warnings = overlapWarnings(rows, treated);
   if (warnings.length > 0) report.warnings = warnings;
   return { report, overall, scores: doublyRobustScores(rows) };
+}
+
+/** Rank-weighted effects of each arm's effects as priority; both weightings, on rows judged by trees that have not seen them. */
+function rankWeighted(rows: ForestRows, treated: readonly string[], rng: Rng): Record<string, Json> {
+  const { weight, cluster, effect } = rows;
+  const scores = doublyRobustScores(rows);
+  return Object.fromEntries(
+    treated.map((arm, a) => [
+      arm,
+      Object.fromEntries(
+        (["autoc", "qini"] as const).map((weighting) => [
+          weighting,
+          finite({ ...rankWeightedEffect(scores[a], effect[a], weighting, { weight, cluster, rng: rng.split(weighting, a) }) }),
+        ]),
+      ),
+    ]),
+  );
 }
 
 /** Numbers that JSON cannot hold become null. */
