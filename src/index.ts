@@ -39,6 +39,8 @@ export {
   fit,
   liftwiseVersion,
   loadModel,
+  modelFromJson,
+  modelToJson,
   type Model,
   type Predictions,
   type SharedRun,

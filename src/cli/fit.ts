@@ -3,10 +3,10 @@ import { usageError } from "../base/errors.ts";
 import type { Json } from "../base/state.ts";
 import { openDataset } from "../data/open.ts";
 import { fit } from "../model/fit.ts";
-import { saveModel } from "../model/save.ts";
-import { outputFolder } from "./folder.ts";
+import { isSingleFile, saveModel } from "../model/save.ts";
+import { checkWritable, type OutputFolder, outputFolder } from "./folder.ts";
 import { namedModel } from "./models.ts";
-import { namedData, outFolder, overwriteShape, roleFlags, roleShape, seedShape, threadsShape } from "./options.ts";
+import { namedData, overwriteShape, roleFlags, roleShape, seedShape, threadsShape } from "./options.ts";
 import { progress } from "./progress.ts";
 import { json } from "./table.ts";
 import { type Verb, verb } from "./verb.ts";
@@ -15,7 +15,7 @@ const options = z.strictObject({
   ...roleShape,
   model: z.string().min(1).optional().describe("the model to fit; liftwise models lists them; with --task levers m-dlri by default"),
   task: z.string().min(1).optional().describe("what is to be predicted, as a check on the model: uplift, levers, ..."),
-  out: outFolder,
+  out: z.string().min(1).describe("folder to write, or one file of plain JSON: MODEL.json"),
   ...overwriteShape,
   missingOutcome: z.enum(["error", "drop"]).default("error").describe("rows whose outcome is missing: refuse them, or leave them out and say how many"),
   ...seedShape,
@@ -31,7 +31,7 @@ export const fitVerb: Verb = verb({
   notes: `the options of the model are listed too when it is named: liftwise fit --model x-learner --help
 they may have the model's name before them, as in compare; one that is called like an option of fit must: --r-learner.propensity
 
-DIR holds model.json (format, model, config, seed, columns, report) and arrays.safetensors
+DIR holds model.json (format, model, config, seed, columns, report) and arrays.safetensors; a DIR that ends in .json is one file with both
 with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","arms":{"ARM":rows},...},"seconds"}`,
   examples: [
     "fit campaign.csv --treatment arm --control none --outcome bought --model dr-learner --seed 1 --out model",
@@ -57,7 +57,7 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
     const source = namedData(asked.data, "fit");
     if (asked.outcome !== undefined && asked.outcome.length > 1)
       throw usageError(`--outcome names ${asked.outcome.length} columns, and a model is fitted to one; fit once for each`);
-    const folder = outputFolder(asked.out, asked.overwrite);
+    const target = outputOf(asked.out, asked.overwrite);
     const bar = await progress(io);
     try {
       bar.at(0, "reading");
@@ -73,8 +73,8 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
         progress: bar.at,
       });
       try {
-        await saveModel(fitted, folder.path);
-        folder.keep();
+        await saveModel(fitted, target.path);
+        target.keep();
         bar.done();
         const seconds = (performance.now() - started) / 1000;
         const { config, schema, report } = fitted;
@@ -93,11 +93,18 @@ with --json: {"model","out","seed","config","columns":["..."],"report":{"rows","
       }
     } finally {
       bar.done();
-      folder.drop();
+      target.drop();
     }
     return 0;
   },
 });
+
+/** A folder, or a file that is written whole by itself. */
+function outputOf(out: string, overwrite: boolean): OutputFolder {
+  if (!isSingleFile(out)) return outputFolder(out, overwrite);
+  checkWritable(out, "--out", overwrite);
+  return { path: out, keep: () => {}, drop: () => {} };
+}
 
 /** The model named, or the one that a task stands for. */
 function modelAsked({ model, task }: Readonly<Record<string, unknown>>): string | undefined {

@@ -18,6 +18,8 @@ const arrayFile = "arrays.safetensors";
 
 const json: z.ZodType<Json> = z.json() as z.ZodType<Json>;
 const arrays = z.record(z.string(), z.strictObject({ dtype: z.string(), shape: z.array(z.int().min(0)) }));
+/** In a single file the content of `arrays.safetensors` stands in the description. */
+const inline = z.base64().optional();
 const columns = z.array(z.strictObject({ name: z.string(), kind: z.enum(["number", "category", "sequence"]), levels: z.array(z.string()).optional() }));
 const names = z.array(z.string());
 const numbers = z.array(z.number());
@@ -58,19 +60,57 @@ const savedModel = z.strictObject({
   report: z.record(z.string(), json),
   state: json,
   arrays,
-  /** Of the file of arrays. */
+  /** Of the arrays. */
   sha256: z.string(),
+  safetensors: inline,
 });
 
 /**
  * Writes a fitted model as a folder: `model.json` (format, model, config after defaults, seed, schema of the data, report, state) and
  * `arrays.safetensors` (its numbers). Each file is written whole under another name and then renamed; the description comes last and holds
- * the checksum of the arrays, so a folder caught half-way is recognised. Other files in the folder are left alone.
+ * the checksum of the arrays, so a folder caught half-way is recognised. Other files in the folder are left alone. A path that ends in `.json` gets both
+ * as one file of plain JSON.
  */
-export async function saveModel(fitted: FittedModel, folder: string): Promise<void> {
+export async function saveModel(fitted: FittedModel, target: string): Promise<void> {
+  const { description, bytes } = await described(fitted);
+  const text = (content: SavedModel): Buffer => Buffer.from(`${JSON.stringify(content, null, 1)}\n`);
+  if (isSingleFile(target)) return writeWhole(target, text({ ...description, safetensors: Buffer.from(bytes).toString("base64") }));
+  try {
+    await mkdir(target, { recursive: true });
+  } catch (cause) {
+    throw dataError(`${target}: this folder cannot be made (${(cause as Error).message}); choose another`, cause);
+  }
+  await writeWhole(join(target, arrayFile), bytes);
+  await writeWhole(join(target, modelFile), text(description));
+}
+
+type SavedModel = z.output<typeof savedModel>;
+
+/** Whether a path names a model in one file of JSON rather than a folder. */
+export function isSingleFile(target: string): boolean {
+  return target.endsWith(".json");
+}
+
+/** A fitted model as plain JSON, to keep in a database or send to a service: what `saveModel` writes to a `.json` file. */
+export async function modelToJson(fitted: FittedModel): Promise<Json> {
+  const { description, bytes } = await described(fitted);
+  return plain({ ...description, safetensors: Buffer.from(bytes).toString("base64") }, "model");
+}
+
+/**
+ * The model that `modelToJson` wrote, predicting exactly as that one did.
+ * @param models the models it may be one of
+ * @throws LiftwiseError (data) for what is not whole, not ours, of another format, or of an unknown model
+ */
+export async function modelFromJson(value: Json, models: readonly Model[]): Promise<FittedModel> {
+  const what = "the JSON model";
+  return restored(inlined(checkedDescription(what, value), what), what, what, models);
+}
+
+async function described(fitted: FittedModel): Promise<{ description: SavedModel; bytes: Uint8Array }> {
   const state = await fitted.state();
   const bytes = writeTensors(state.arrays);
-  const description: z.output<typeof savedModel> = {
+  const description: SavedModel = {
     format,
     liftwise: liftwiseVersion(),
     model: fitted.model.id,
@@ -83,23 +123,35 @@ export async function saveModel(fitted: FittedModel, folder: string): Promise<vo
     arrays: Object.fromEntries(Object.entries(state.arrays).map(([name, { shape, data }]) => [name, { dtype: typeName(data), shape: [...shape] }])),
     sha256: sha256(bytes),
   };
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (cause) {
-    throw dataError(`${folder}: this folder cannot be made (${(cause as Error).message}); choose another`, cause);
-  }
-  await writeWhole(join(folder, arrayFile), bytes);
-  await writeWhole(join(folder, modelFile), Buffer.from(`${JSON.stringify(description, null, 1)}\n`));
+  return { description, bytes };
 }
 
 /**
- * The model saved in a folder, predicting exactly as the one that was saved. Nothing in the folder is executed.
+ * The model saved in a folder or a `.json` file, predicting exactly as the one that was saved. Nothing in it is executed.
  * @param models the models it may be one of
- * @throws LiftwiseError (data) for a folder that is not whole, not ours, of another format, or of an unknown model
+ * @throws LiftwiseError (data) for a folder or file that is not whole, not ours, of another format, or of an unknown model
  */
-export async function loadModel(folder: string, models: readonly Model[]): Promise<FittedModel> {
-  const file = join(folder, modelFile);
+export async function loadModel(target: string, models: readonly Model[]): Promise<FittedModel> {
+  const file = isSingleFile(target) ? target : join(target, modelFile);
   const description = readDescription(file, await readOrExplain(file));
+  if (isSingleFile(target)) return restored(inlined(description, file), file, file, models);
+  const arrayPath = join(target, arrayFile);
+  return restored({ description, bytes: await readOrExplain(arrayPath) }, file, arrayPath, models);
+}
+
+function inlined(description: SavedModel, file: string): { description: SavedModel; bytes: Uint8Array } {
+  const { safetensors } = description;
+  if (safetensors === undefined)
+    throw dataError(`${file}: describes a model whose numbers are in ${arrayFile} beside it; name the folder, or save the model to a file that ends in .json`);
+  return { description, bytes: new Uint8Array(Buffer.from(safetensors, "base64")) };
+}
+
+async function restored(
+  { description, bytes }: { readonly description: SavedModel; readonly bytes: Uint8Array },
+  file: string,
+  arrayPath: string,
+  models: readonly Model[],
+): Promise<FittedModel> {
   const model = models.find(({ id }) => id === description.model);
   if (model === undefined)
     throw dataError(
@@ -109,12 +161,10 @@ export async function loadModel(folder: string, models: readonly Model[]): Promi
       )}`,
     );
   const config = explained(`${file}: config of ${model.id}`, () => parse(model.config, description.config, `${file}: config`));
-  const arrayPath = join(folder, arrayFile);
-  const bytes = await readOrExplain(arrayPath);
   const stored = readTensors(bytes, arrayPath);
   if (sha256(bytes) !== description.sha256)
     throw dataError(
-      `${arrayPath}: its content is not what ${modelFile} was written with (checksum differs); the two files belong to different models or one is damaged: save the model again`,
+      `${arrayPath}: its content is not what ${modelFile} was written with (checksum differs); the two belong to different models or one is damaged: save the model again`,
     );
   for (const [name, { dtype, shape }] of Object.entries(description.arrays)) {
     const array = stored[name];
@@ -128,20 +178,24 @@ export async function loadModel(folder: string, models: readonly Model[]): Promi
   } catch (cause) {
     if (cause instanceof LiftwiseError) throw cause;
     throw dataError(
-      `${folder}: the state of ${model.id} cannot be read (${(cause as Error).message}); the folder is damaged or of another version of liftwise (${description.liftwise}): fit and save the model again`,
+      `${file}: the state of ${model.id} cannot be read (${(cause as Error).message}); it is damaged or of another version of liftwise (${description.liftwise}): fit and save the model again`,
       cause,
     );
   }
   return behindFrontDoor(model, config, description.seed, description.schema, description.report, fitted);
 }
 
-function readDescription(file: string, bytes: Uint8Array): z.output<typeof savedModel> {
+function readDescription(file: string, bytes: Uint8Array): SavedModel {
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw dataError(`${file}: is not whole JSON (${(cause as Error).message}); the file is damaged or not a saved model`, cause);
   }
+  return checkedDescription(file, value);
+}
+
+function checkedDescription(file: string, value: unknown): SavedModel {
   const found = (value as { readonly format?: unknown } | null)?.format;
   if (found !== format) {
     const what =

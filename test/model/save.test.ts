@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fit } from "../../src/model/fit.ts";
 import { readTensors, writeTensors } from "../../src/model/safetensors.ts";
-import { loadModel, saveModel } from "../../src/model/save.ts";
+import { loadModel, modelFromJson, modelToJson, saveModel } from "../../src/model/save.ts";
 import { smallData, toyModel } from "./toy.ts";
 
 let home = "";
@@ -33,6 +33,18 @@ test("a saved model comes back whole and predicts the same", async () => {
     report: fitted.report,
   });
   expect(await loaded.state()).toEqual(await fitted.state());
+});
+
+test("a model is one file of plain JSON where the path ends in .json, and the same value in memory", async () => {
+  const file = join(home, "single.json");
+  const model = toyModel({ slope: 0.1 });
+  const fitted = await fit(model, smallData(), { config: { shift: 1 }, seed: 9 });
+  await saveModel(fitted, file);
+  expect(JSON.parse(await readFile(file, "utf8"))).toEqual(await modelToJson(fitted));
+  for (const loaded of [await loadModel(file, [model]), await modelFromJson(JSON.parse(JSON.stringify(await modelToJson(fitted))), [model])]) {
+    expect(await loaded.predict(smallData())).toEqual(await fitted.predict(smallData()));
+    expect(await loaded.state()).toEqual(await fitted.state());
+  }
 });
 
 test("saving again replaces the model and leaves other files alone", async () => {
@@ -111,6 +123,24 @@ const broken: readonly (readonly [string, () => Promise<string>, RegExp])[] = [
       return folder;
     },
     /checksum differs/,
+  ],
+  [
+    "a description alone where one file is to hold all",
+    async () => join(await saved("alone"), "model.json"),
+    /alone\/model\.json: describes a model whose numbers are in arrays\.safetensors beside it; name the folder/,
+  ],
+  [
+    "one flipped bit in one file",
+    async () => {
+      const file = join(home, "bit.json");
+      await saveModel(await fit(toyModel(), smallData(), { config: { shift: 1 } }), file);
+      const description = JSON.parse(await readFile(file, "utf8")) as { safetensors: string };
+      const bytes = Buffer.from(description.safetensors, "base64");
+      bytes[bytes.length - 3] ^= 1;
+      await writeFile(file, JSON.stringify({ ...description, safetensors: bytes.toString("base64") }));
+      return file;
+    },
+    /bit\.json: its content is not what/,
   ],
   [
     "no arrays",
