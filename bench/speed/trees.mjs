@@ -1,6 +1,6 @@
 // Time, memory and quality of boosting, uplift forests and causal forests, beside LightGBM, causalml and EconML on the same rows.
 //
-//   npm run build && node bench/speed/trees.mjs [--only boosting,uplift-forest,causal-forest,growth] [--again] [--out FILE]
+//   npm run build && node bench/speed/trees.mjs [--only boosting,uplift-forest,causal-forest,growth,single] [--again] [--out FILE]
 //
 // LIFTWISE_PEERS_PYTHON names a Python with bench/peers/requirements.txt installed; without it the peers are left out.
 // Every run is a process of its own, whose peak memory is then its own, data included. Results are added to
@@ -15,6 +15,8 @@ import { parseArgs } from "node:util";
 import { Rng } from "../../dist/base/rng.js";
 import { Dataset, numberColumn } from "../../dist/data/dataset.js";
 import { boostingRegressor } from "../../dist/learn/boosting.js";
+import { fit } from "../../dist/model/fit.js";
+import { modelFromJson, modelToJson } from "../../dist/model/save.js";
 import { causalForest, upliftForest } from "../../dist/uplift/tree/index.js";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
@@ -118,6 +120,22 @@ function peer(name, trees, folder) {
   return { threads, loadAverage: load, ...JSON.parse(execFileSync(python, args, { encoding: "utf8", maxBuffer: 1e8, stdio: ["ignore", "pipe", "ignore"] })) };
 }
 
+/** Milliseconds to predict one row with a saved and restored model: median and 95 % quantile of 400 calls. */
+async function single(id) {
+  const model = { "uplift-forest": upliftForest, "causal-forest": causalForest }[id];
+  const data = dataset(draw(id, 20_000, 1));
+  const fitted = await modelFromJson(JSON.parse(JSON.stringify(await modelToJson(await fit(model, data, { seed: 1, threads })))), [model]);
+  const row = data.take([5]);
+  const times = [];
+  for (let k = 0; k < 500; k++) {
+    const start = performance.now();
+    await fitted.predict(row);
+    if (k >= 100) times.push(performance.now() - start);
+  }
+  times.sort((a, b) => a - b);
+  return { trees: model.config.parse({}).trees, medianMilliseconds: rounded(times[200]), q95Milliseconds: rounded(times[380]) };
+}
+
 /** Writes a task's rows for all to read; the folder is removed afterwards. */
 function withData(task, rows, use) {
   const folder = mkdtempSync(path.join(tmpdir(), "liftwise-bench-"));
@@ -159,6 +177,7 @@ const jobs = {
   boosting: () => compare("boosting", 1_000_000, (folder) => run("boosting", 0, folder), (folder) => peer("lightgbm", 100, folder)),
   "uplift-forest": () => compare("uplift-forest", 1_000_000, (folder) => run("uplift-forest", 0, folder), (folder) => scaled("causalml", folder, 2, 4, 100)),
   "causal-forest": () => compare("causal-forest", 200_000, (folder) => run("causal-forest", 0, folder), (folder) => scaled("econml", folder, 8, 24, 500)),
+  single: async () => ({ "uplift-forest": await single("uplift-forest"), "causal-forest": await single("causal-forest") }),
   growth: () =>
     Object.fromEntries(
       ["boosting", "uplift-forest"].map((task) => [
@@ -171,7 +190,7 @@ const jobs = {
     ),
 };
 
-function goals({ boosting, "uplift-forest": uplift, "causal-forest": causal, growth }) {
+function goals({ boosting, "uplift-forest": uplift, "causal-forest": causal, growth, single: one }) {
   const list = [];
   const add = (goal, value, met) => list.push({ goal, value: rounded(value), met });
   const pair = (entry) => entry?.peer !== undefined;
@@ -194,6 +213,7 @@ function goals({ boosting, "uplift-forest": uplift, "causal-forest": causal, gro
     const ratio = runs.at(-1).cpuMicrosecondsPerRow / runs[0].cpuMicrosecondsPerRow;
     add(`${task}: processor time a row at 10M rows over that at 100k`, ratio, ratio <= 1.5);
   }
+  for (const [id, { medianMilliseconds }] of Object.entries(one ?? {})) add(`${id}: one row is predicted within a millisecond`, medianMilliseconds, medianMilliseconds <= 1);
   return list;
 }
 
@@ -204,7 +224,7 @@ else {
   for (const name of flags.only?.split(",") ?? Object.keys(jobs)) {
     if (jobs[name] === undefined) throw new Error(`unknown benchmark "${name}"; known are ${Object.keys(jobs).join(", ")}`);
     if (result[name] !== undefined && !flags.again) continue;
-    result[name] = jobs[name]();
+    result[name] = await jobs[name]();
     const { goals: _, machine: __, ...entries } = result;
     mkdirSync(path.dirname(flags.out), { recursive: true });
     writeFileSync(flags.out, `${JSON.stringify({ machine, ...entries, goals: goals(entries) }, null, 2)}\n`);

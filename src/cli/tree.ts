@@ -26,7 +26,7 @@ export const treeVerb: Verb = verb({
   operands: ["model"],
   options,
   notes: `one line a node: how rows come there, how many estimated it, and the effect of each treated arm in units of the outcome
-for a tree that explains a whole experiment fit a single one: fit FILE --model ${upliftForest.id} --trees 1 --max-depth 3
+for a tree that explains a whole experiment fit a single one: fit FILE --model ${upliftForest.id} --trees 1 --row-sample 1 --column-sample 1 --max-depth 3
 with --json: {"arms":["control",...],"root":{"path","rows":[an arm],"outcome":[an arm],"effect":[a treated arm],"children":[...]}}`,
   examples: ["tree model", "tree model --number 7 --out tree.svg"],
   run: async ({ options: { model, number, out }, io }) => {
