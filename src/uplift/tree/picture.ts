@@ -73,8 +73,8 @@ function listed(names: readonly string[], most = 6): string {
 const short = (value: number): string => String(Number(value.toPrecision(4)));
 const signed = (value: number): string => `${value >= 0 ? "+" : ""}${short(value)}`;
 
-function effects({ arms }: ReadableTree, { effect }: TreeNode): string {
-  return effect.map((value, a) => (effect.length === 1 ? signed(value) : `${arms[a + 1]} ${signed(value)}`)).join(", ");
+function effectLines({ arms }: ReadableTree, { effect }: TreeNode): string[] {
+  return effect.map((value, a) => (effect.length === 1 ? signed(value) : `${arms[a + 1]} ${signed(value)}`));
 }
 
 const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
@@ -83,7 +83,7 @@ const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b
 export function treeText(tree: ReadableTree): string {
   const lines: string[] = [];
   const write = (node: TreeNode, lead: string, below: string): void => {
-    lines.push(`${lead}${node.path}: ${sum(node.rows)} rows, effect ${effects(tree, node)}`);
+    lines.push(`${lead}${node.path}: ${sum(node.rows)} rows, effect ${effectLines(tree, node).join(", ")}`);
     node.children.forEach((child, k) => {
       const last = k === node.children.length - 1;
       write(child, `${below}${last ? "└─ " : "├─ "}`, `${below}${last ? "   " : "│  "}`);
@@ -93,11 +93,12 @@ export function treeText(tree: ReadableTree): string {
   return lines.join("\n");
 }
 
-const box = { width: 190, height: 50, gap: 14, drop: 40 } as const;
+const box = { width: 200, line: 14, gap: 14, drop: 40 } as const;
 
 /** The tree as an SVG picture: boxes shaded by the largest effect, green above 0 and red below. */
 export function treeSvg(tree: ReadableTree): string {
   const parts: string[] = [];
+  const height = 8 + box.line * (2 + tree.root.effect.length);
   let next = 0;
   let deepest = 0;
   const strongest = Math.max(...allEffects(tree.root).map(Math.abs), Number.MIN_VALUE);
@@ -106,23 +107,23 @@ export function treeSvg(tree: ReadableTree): string {
     deepest = Math.max(deepest, depth);
     const below = node.children.map((child) => draw(child, depth + 1));
     const middle = below.length === 0 ? next++ * (box.width + box.gap) + box.width / 2 : (below[0] + below[below.length - 1]) / 2;
-    const top = depth * (box.height + box.drop);
-    for (const x of below) parts.unshift(`<path d="M${middle} ${top + box.height}L${x} ${top + box.height + box.drop}" stroke="#888" fill="none"/>`);
+    const top = depth * (height + box.drop);
+    for (const x of below) parts.unshift(`<path d="M${middle} ${top + height}L${x} ${top + height + box.drop}" stroke="#888" fill="none"/>`);
     const best = node.effect.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0);
     const shade = `fill="${best >= 0 ? "#2a9d5c" : "#c8452d"}" fill-opacity="${((0.65 * Math.abs(best)) / strongest).toFixed(3)}"`;
-    parts.push(`<rect x="${middle - box.width / 2}" y="${top}" width="${box.width}" height="${box.height}" rx="5" ${shade} stroke="#666"/>`);
-    [node.path, `${sum(node.rows)} rows`, effects(tree, node)].forEach((text, line) => {
+    parts.push(`<rect x="${middle - box.width / 2}" y="${top}" width="${box.width}" height="${height}" rx="5" ${shade} stroke="#666"/>`);
+    [node.path, `${sum(node.rows)} rows`, ...effectLines(tree, node)].forEach((text, line) => {
       const weight = line === 0 ? ' font-weight="bold"' : "";
       parts.push(
-        `<text x="${middle}" y="${top + 15 + 14 * line}" text-anchor="middle"${weight}><title>${escaped(text)}</title>${escaped(cropped(text))}</text>`,
+        `<text x="${middle}" y="${top + 15 + box.line * line}" text-anchor="middle"${weight}><title>${escaped(text)}</title>${escaped(cropped(text))}</text>`,
       );
     });
     return middle;
   };
   draw(tree.root, 0);
   const width = next * (box.width + box.gap) - box.gap;
-  const height = deepest * (box.height + box.drop) + box.height;
-  const frame = `viewBox="-1 -1 ${width + 2} ${height + 2}" width="${width + 2}" height="${height + 2}" font-family="DejaVu Sans, sans-serif" font-size="11"`;
+  const whole = deepest * (height + box.drop) + height;
+  const frame = `viewBox="-1 -1 ${width + 2} ${whole + 2}" width="${width + 2}" height="${whole + 2}" font-family="DejaVu Sans, sans-serif" font-size="11"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" ${frame} role="img" aria-label="uplift tree">${parts.join("")}</svg>`;
 }
 
