@@ -100,6 +100,7 @@ function weightedMean(score: Float64Array, share: Float64Array | undefined, { we
   return { estimate, se: Math.sqrt((variance * groups) / Math.max(1, groups - 1)) };
 }
 
+/** Are the forest's predictions right on average, and do effects differ as it says? */
 export interface Calibration {
   /** 1 where the forest's mean effect is right. */
   readonly mean: Coefficient;

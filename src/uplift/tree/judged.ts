@@ -5,6 +5,7 @@ import type { ForestRows } from "./analysis.ts";
 import { causalForest } from "./causalForest.ts";
 import { learnCausalForest } from "./learnCausal.ts";
 
+/** Settings of `judgeRows`. */
 export interface JudgeOptions {
   /** Settings of the causal forest; defaults are filled in. */
   readonly config?: unknown;

@@ -15,6 +15,7 @@ export interface TreeNode {
   readonly children: readonly TreeNode[];
 }
 
+/** A tree as plain data, for text and pictures. */
 export interface ReadableTree {
   readonly arms: readonly string[];
   readonly root: TreeNode;

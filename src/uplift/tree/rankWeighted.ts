@@ -2,6 +2,7 @@ import type { Rng } from "../../base/rng.ts";
 import { descending } from "../../base/stats/sort.ts";
 import type { AverageEffect } from "./analysis.ts";
 
+/** Settings of `rankWeightedEffect`. */
 export interface RankWeightedOptions {
   /** Weight of each row; all alike by default. */
   readonly weight?: Float64Array;

@@ -2,6 +2,7 @@ import { cross, gram } from "../../base/linear/gram.ts";
 import { inverseSpd } from "../../base/linear/solve.ts";
 import { studentSf, studentTwoSided } from "../../base/stats/student.ts";
 
+/** One coefficient of a regression with its interval. */
 export interface Coefficient {
   readonly estimate: number;
   readonly se: number;

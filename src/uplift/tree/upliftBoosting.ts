@@ -10,6 +10,7 @@ import type { FitContext, Fitted, Model } from "../../model/contract.ts";
 import { type Experiment, experimentOf } from "../meta/experiment.ts";
 import { armWeights } from "./weights.ts";
 
+/** Settings of `uplift-boosting`; docs/models.md says what each does. */
 export interface UpliftBoostingConfig {
   readonly rounds: number;
   readonly learningRate: number;

@@ -16,6 +16,7 @@ import { type ForestPlan, forestSeed, type GrownTree, openCrew } from "./forest.
 import { openForest, planForest } from "./layout.ts";
 import { armWeights } from "./weights.ts";
 
+/** Settings of `uplift-forest`; docs/models.md says what each does. */
 export interface UpliftForestConfig {
   readonly trees: number;
   readonly criterion: CriterionName | "auto";
