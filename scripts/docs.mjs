@@ -2,6 +2,7 @@
 // `--check` writes nothing and fails when a table, a citation key or an internal link no longer fits.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import process from "node:process";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { execFileSync } from "node:child_process";
 
@@ -15,12 +16,32 @@ const { models } = await load("models.js");
 const { metrics } = await load("metrics/index.js");
 const { suites } = await load("evaluate/suites/index.js");
 const { generators } = await load("data/synth/index.js");
+const { main } = await load("cli/main.js");
+const { verbs } = await load("cli/verb.js");
 
 const cell = (text) => String(text).replaceAll("|", "\\|").replaceAll("\n", " ");
 const table = (head, rows) => [head, head.map(() => "---"), ...rows].map((row) => `| ${row.map(cell).join(" | ")} |`).join("\n");
 const cite = (source) => source.map(({ key, at }) => `[${key}](${"REFERENCES.md"}#${key.toLowerCase()})${at ? `, ${at}` : ""}`).join("; ");
 
+// Help is laid out for this width, whatever the terminal's.
+Object.defineProperty(process.stdout, "columns", { value: 120, configurable: true });
+const help = new Map();
+for (const { name } of verbs) {
+  let text = "";
+  await main([...name.split(" "), "--help"], { out: (part) => (text += part), err: () => {} });
+  help.set(name, text.trimEnd().replaceAll(/[ \t]+$/gm, ""));
+}
+
 const blocks = {
+  cli: () => [...help].map(([name, text]) => `## ${name}\n\n\`\`\`text\n${text}\n\`\`\``).join("\n\n"),
+  "metric-options": () =>
+    metrics
+      .map((m) => [m, flatten(z.toJSONSchema(m.options, { io: "input", unrepresentable: "any" }))])
+      .map(
+        ([m, rows]) =>
+          `## ${m.id}\n\n${m.summary}. ${m.better === "higher" ? "Higher" : "Lower"} is better; needs ${m.needs.join(" and ")}.\n\n${rows.length === 0 ? "No options." : table(["Option", "Values", "Default", "Meaning"], rows)}`,
+      )
+      .join("\n\n"),
   models: () =>
     table(
       ["Model", "What it is", "Arms", "Outcomes", "Intervals", "Source"],

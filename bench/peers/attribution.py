@@ -1,6 +1,12 @@
-"""Milliseconds of one training step of MoAE in PyTorch, written from its description (not the official code). Prints JSON.
+"""Milliseconds of one training step of MoAE in PyTorch, written from a description of the official code (not a copy of it). Prints JSON.
 
-usage: attribution.py BATCH THREADS SECONDS TABLE_ROWS(comma separated, 16 fields)
+usage: attribution.py BATCH THREADS SECONDS TABLE_ROWS(comma separated, 16 fields) [official | lean]
+
+official: the operations of the benchmark's own code: similarity histograms from cosines in every step by comparing with all bins, attention that
+returns its weights, the main tower's layers worked out once for the fusion and once more for the residual, softmax and then a logarithm, dense
+embeddings and gradients, torch.optim.Adam with its defaults.
+lean: the same net and loss with what PyTorch has to make it faster: histograms ready made, attention without weights, no layer twice, fused
+cross-entropy, sparse embedding gradients with SparseAdam, fused Adam.
 """
 
 import json
@@ -14,6 +20,7 @@ from torch.nn import functional as F
 
 batch, threads, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
 sizes = [int(size) for size in sys.argv[4].split(",")]
+official = len(sys.argv) <= 5 or sys.argv[5] == "official"
 torch.set_num_threads(threads)
 torch.manual_seed(1)
 D, FUSED, HEADS = 16, 336, 5
@@ -31,10 +38,17 @@ class Expert(nn.Module):
         return F.relu(self.fc((groups * weigh.unsqueeze(1)).reshape(-1, FUSED)))
 
 
+def histogram(cosines):
+    """log2(1 + count) of 32 bins of width 1/16: [rows, 20] -> [rows, 32]."""
+    bins = torch.floor(torch.clamp(cosines, -0.999, 0.999) * 16).long() + 16
+    hits = (torch.arange(32).view(1, 32, 1) == bins.unsqueeze(1)).float()
+    return torch.log2(hits.sum(2) + 1)
+
+
 class MoAE(nn.Module):
     def __init__(self):
         super().__init__()
-        self.tables = nn.ModuleList([nn.Embedding(size, D, sparse=True) for size in sizes])
+        self.tables = nn.ModuleList([nn.Embedding(size, D, sparse=not official) for size in sizes])
         self.queries = nn.ModuleList([nn.Linear(10 * D, D) for _ in range(3)])
         self.readers = nn.ModuleList([nn.MultiheadAttention(D, 4, batch_first=True) for _ in range(3)])
         self.bins = nn.ParameterList([nn.Parameter(0.01 * torch.randn(32)) for _ in range(2)])
@@ -46,14 +60,14 @@ class MoAE(nn.Module):
         self.outs = nn.ModuleList([nn.Linear(32, classes) for classes in CLASSES])
         self.fuse = nn.ModuleList([nn.Linear(HEADS * width, width) for width in widths[1:]])
 
-    def forward(self, fields, sequences, histograms):
+    def forward(self, fields, sequences, similarities):
         looked = [table(fields[:, k]) for k, table in enumerate(self.tables)]
         side = torch.cat(looked[6:], 1)
         read = []
         for k in range(3):
             items = self.tables[6 + k](sequences[:, k])
-            read.append(self.readers[k](self.queries[k](side).unsqueeze(1), items, items, need_weights=False)[0].squeeze(1))
-        similar = sum(histograms[:, k] * self.bins[k] for k in range(2))
+            read.append(self.readers[k](self.queries[k](side).unsqueeze(1), items, items, need_weights=official)[0].squeeze(1))
+        similar = sum((histogram(similarities[:, k]) if official else similarities[:, k]) * self.bins[k] for k in range(2))
         x = self.norm(torch.cat([*looked, *read, similar], 1))
         common = self.shared(x)
         hidden = []
@@ -63,27 +77,36 @@ class MoAE(nn.Module):
         for l in range(3):
             raw = [self.towers[k][l](hidden[k]) for k in range(HEADS)]
             beside = [F.relu(r) for r in raw[1:]]
-            hidden = [F.relu(self.fuse[l](torch.cat([raw[0], *beside], 1)) + raw[0]), *beside]
+            again = self.towers[0][l](hidden[0]) if official else raw[0]
+            hidden = [F.relu(self.fuse[l](torch.cat([raw[0], *beside], 1)) + again), *beside]
         return [out(h) for out, h in zip(self.outs, hidden)]
 
 
 net = MoAE()
 fields = torch.stack([torch.randint(0, size, (batch,)) for size in sizes], 1)
 sequences = torch.stack([torch.randint(0, sizes[6 + k], (batch, 20)) for k in range(3)], 1)
-histograms = torch.rand(batch, 2, 32)
+similarities = 2 * torch.rand(batch, 2, 20) - 1 if official else torch.rand(batch, 2, 32)
 labels = [torch.randint(0, classes, (batch,)) for classes in CLASSES]
 tables = {id(p) for table in net.tables for p in table.parameters()}
-optimisers = [
-    torch.optim.SparseAdam([p for p in net.parameters() if id(p) in tables], lr=0.03),
-    torch.optim.Adam([p for p in net.parameters() if id(p) not in tables], lr=0.003, fused=True),
-]
+embeddings = [p for p in net.parameters() if id(p) in tables]
+dense = [p for p in net.parameters() if id(p) not in tables]
+if official:
+    optimisers = [torch.optim.Adam([{"params": embeddings, "lr": 0.03}, {"params": dense, "lr": 0.003}])]
+else:
+    optimisers = [torch.optim.SparseAdam(embeddings, lr=0.03), torch.optim.Adam(dense, lr=0.003, fused=True)]
+
+
+def loss_of(logits, label):
+    if not official:
+        return F.cross_entropy(logits, label)
+    return -torch.log(torch.softmax(logits, -1).gather(1, label.unsqueeze(1)) + 1e-8).mean()
 
 
 def step():
     for optimiser in optimisers:
         optimiser.zero_grad(set_to_none=True)
-    logits = net(fields, sequences, histograms)
-    losses = [F.cross_entropy(l, y) for l, y in zip(logits, labels)]
+    logits = net(fields, sequences, similarities)
+    losses = [loss_of(l, y) for l, y in zip(logits, labels)]
     (losses[0] + 0.3 * sum(losses[1:])).backward()
     for optimiser in optimisers:
         optimiser.step()

@@ -30,15 +30,15 @@ class Head(nn.Module):
 class Mdlri(nn.Module):
     def __init__(self):
         super().__init__()
-        self.tower = nn.Sequential(nn.Linear(width, 64), nn.ELU(), nn.Linear(64, 64), nn.ELU(), nn.Linear(64, 1))
+        self.tower = nn.Sequential(nn.Linear(width, 32), nn.ELU(), nn.Linear(32, 32), nn.ELU(), nn.Linear(32, 1))
+        self.line = nn.Linear(width, 1, bias=False)
         self.encoder = nn.Sequential(nn.Linear(width, 32), nn.ELU())
         self.heights = nn.ModuleList([Head(1) for _ in sizes])
         self.curves = nn.ParameterList([nn.Parameter(torch.randn(k - 1, 1) * 0.3 - 0.5) for k in sizes])
         self.and_strength = Head(ranks)
-        self.and_steps = nn.ParameterList([nn.Parameter(torch.randn(k - 1, ranks) * 0.3) for k in sizes])
-        self.and_offset = nn.Parameter(torch.randn(len(sizes), ranks) * 0.5 + 1)
+        self.and_steps = nn.ParameterList([nn.Parameter(torch.randn(k - 1, ranks) * 0.3 - 0.5) for k in sizes])
+        self.and_offset = nn.Parameter(torch.randn(len(sizes), ranks) * 0.5 - 2)
         self.pot_share = nn.Parameter(torch.randn(len(sizes), ranks) * 0.5)
-        self.pot_size = nn.Parameter(torch.full((ranks,), -0.5))
         self.pot_strength = nn.Parameter(torch.full((ranks,), -2.0))
 
     def forward(self, x, t):
@@ -46,16 +46,17 @@ class Mdlri(nn.Module):
         main = [f.pad(torch.cumsum(f.softplus(h(x, e)) @ f.softplus(c).T, 1), (1, 0)) for h, c in zip(self.heights, self.curves)]
         codes = [f.one_hot(t[:, l], k).float() for l, k in enumerate(sizes)]
         own = [(m * c).sum(1) for m, c in zip(main, codes)]
-        score = [f.pad(torch.cumsum(f.softplus(s), 0), (0, 0, 1, 0)) - self.and_offset[l] for l, s in enumerate(self.and_steps)]
-        gate = sum(f.logsigmoid(c @ s) for c, s in zip(codes, score))
-        none = sum(f.logsigmoid(s[0]) for s in score)
-        synergy = (f.softplus(self.and_strength(x, e)) * (torch.exp(gate) - torch.exp(none))).sum(1)
+        risen = [f.pad(torch.cumsum(f.softplus(s), 0), (0, 0, 1, 0)) + f.softplus(self.and_offset[l]) for l, s in enumerate(self.and_steps)]
+        gate = [r / r[-1:] for r in risen]
+        here = (codes[0] @ gate[0]) * (codes[1] @ gate[1]) * (codes[2] @ gate[2])
+        none = gate[0][0] * gate[1][0] * gate[2][0]
+        synergy = (f.softplus(self.and_strength(x, e)) * (here - none)).sum(1)
         share = f.softplus(self.pot_share)
-        tops = sum(m[:, -1:] * share[l] for l, m in enumerate(main))
-        pot = tops * f.softplus(self.pot_size) + 1e-3
-        poured = sum(o[:, None] * share[l] for l, o in enumerate(own)) / pot
-        substitution = (pot * f.softplus(self.pot_strength) * (1 - torch.exp(-poured))).sum(1)
-        return self.tower(x).squeeze(1) + sum(own) + synergy + substitution
+        poured = [o[:, None] * share[l] for l, o in enumerate(own)]
+        scale = (sum(poured) + 1e-6).detach()
+        total = sum((p / scale).square().square().square() for p in poured)
+        substitution = (f.softplus(self.pot_strength) * scale * (total + 1e-12).sqrt().sqrt().sqrt()).sum(1)
+        return self.tower(x).squeeze(1) + self.line(x).squeeze(1) + sum(own) + synergy + substitution
 
 
 net = Mdlri()

@@ -1,15 +1,17 @@
 // Milliseconds of one MoAE training step beside PyTorch at the same shapes, and memory while streaming click files.
 //
-//   npm run build && node bench/speed/attribution.mjs [--batch 4096] [--threads 2] [--seconds 5] [--rounds 3] [--clicks 10000000] [--out FILE]
+//   npm run build && node bench/speed/attribution.mjs [--batch 4096] [--threads 2] [--seconds 5] [--rounds 3] [--clicks 10000000] [--written 1000000] [--out FILE]
 //
 // LIFTWISE_PEERS_PYTHON names a Python with torch; without it PyTorch is left out. The two sides take turns. Both wall and processor time are
-// written: on a machine that is busy otherwise only processor time can be compared. --clicks 0 leaves streaming out.
+// written: on a machine that is busy otherwise only processor time can be compared. --clicks is how many rows are streamed, 0 leaves that out;
+// --written of them are simulated and written, and their files are read again until there are enough. --rounds 0 leaves the steps as they are in FILE.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, loadavg, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { similarityHistogram } from "../../dist/attribution/cvr/fields.js";
 import { fitClicks } from "../../dist/attribution/cvr/stream.js";
 import { headsOf, labelColumn, trainConversion } from "../../dist/attribution/cvr/train.js";
 import { auxiliaryConfig } from "../../dist/attribution/cvr/settings.js";
@@ -26,40 +28,48 @@ const { values: flags } = parseArgs({
     threads: { type: "string", default: "2" },
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
+    ads: { type: "string", default: "30000,1000000" },
     clicks: { type: "string", default: "0" },
+    written: { type: "string", default: "1000000" },
     out: { type: "string", default: path.join(here, "results", "attribution.json") },
   },
 });
-const [batch, threads, seconds, rounds, clicks] = [flags.batch, flags.threads, flags.seconds, flags.rounds, flags.clicks].map(Number);
-const sizes = [13, 3, 51, 9, 21, 31, 30001, 121, 2501, 11, 501, 31, 25, 8, 11, 7];
+const [batch, threads, seconds, rounds, clicks, written] = [flags.batch, flags.threads, flags.seconds, flags.rounds, flags.clicks, flags.written].map(Number);
+// Ads as many as the simulator has, and as a large shop has: a table that is updated whole costs by its size, one that is updated by rows does not.
+const adCounts = flags.ads.split(",").map(Number);
+let sizes = [];
+const sizesWith = (ads) => [13, 3, 51, 9, 21, 31, ads + 1, 121, 2501, 11, 501, 31, 25, 8, 11, 7];
 const names = [...[0, 1, 2, 3, 4, 5].map((i) => `user_feat${i}`), ...[0, 1, 2, 3, 4, 5].map((i) => `ad_feat${i}`), ...[0, 1, 2, 3].map((i) => `context_feat${i}`)];
 const field = (i) => ({ name: names[i], size: sizes[i] });
-const fields = {
+const fieldsOf = () => ({
   user: [0, 1, 2, 3, 4, 5].map(field),
   ad: names.slice(6).map((_, i) => field(i + 6)),
   sequences: [0, 1, 2].map((i) => ({ name: `ad_feat${i}_seq`, table: `ad_feat${i}`, length: 20 })),
   similarities: ["mm_feat0_seq", "mm_feat1_seq"],
-};
+});
 const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
 
 async function ours() {
   const rng = new Rng(1);
+  const fields = fieldsOf();
   const ints = (n, size) => Int32Array.from({ length: n }, () => rng.int(size));
   const config = auxiliaryConfig.parse({ engine: "onnx", batch });
   const structure = structures.moae;
   const values = {};
   names.forEach((name, i) => (values[name] = c.rows(ints(batch, sizes[i]))));
   fields.sequences.forEach(({ name }, i) => (values[name] = c.rows(ints(batch * 20, sizes[6 + i]), [20])));
-  for (const name of fields.similarities) values[name] = c.rows(Float32Array.from({ length: batch * 32 }, () => rng.float()), [32]);
+  const cosines = fields.similarities.map(() => Float32Array.from({ length: batch * 20 }, () => 2 * rng.float() - 1));
   for (const head of headsOf(structure, config)) values[labelColumn(head)] = c.rows(ints(batch, classesOf(head)));
   const [wall, cpu] = [[], []];
   const source = {
-    columns: c.specOf(values),
+    columns: { ...c.specOf(values), ...Object.fromEntries(fields.similarities.map((name) => [name, { shape: [32], dtype: "float" }])) },
     batchRows: batch,
     *batches() {
       const begin = performance.now();
       for (let k = 0; k < 3 || performance.now() - begin < 1000 * seconds || wall.length < 5; k++) {
         const [t, p] = [performance.now(), process.cpuUsage()];
+        // As in the official code, histograms are part of the step.
+        fields.similarities.forEach((name, i) => (values[name] = c.rows(similarityHistogram(cosines[i], 20), [32])));
         yield { rows: batch, values };
         const used = process.cpuUsage(p);
         if (k >= 3) {
@@ -74,16 +84,21 @@ async function ours() {
   return { ms: median(wall), cpuMs: median(cpu), steps: wall.length };
 }
 
-function theirs() {
+// `official` does what the benchmark's own code does, operation by operation; `lean` the same net with what PyTorch has to make it faster.
+function theirs(how) {
   const python = process.env.LIFTWISE_PEERS_PYTHON;
   if (python === undefined) return undefined;
-  return JSON.parse(execFileSync(python, [path.join(here, "../peers/attribution.py"), batch, threads, seconds, sizes.join()].map(String), { encoding: "utf8" }));
+  const words = [path.join(here, "../peers/attribution.py"), batch, threads, seconds, sizes.join(), how].map(String);
+  return JSON.parse(execFileSync(python, words, { encoding: "utf8" }));
 }
 
 async function streaming() {
   const folder = path.join(mkdtempSync(path.join(tmpdir(), "liftwise-stream-")), "clicks");
   try {
-    await writeClicks(folder, { clicks, seed: 1 });
+    const wrote = await writeClicks(folder, { clicks: Math.min(clicks, written), seed: 1 });
+    const open = openClicks(folder);
+    const passes = Math.ceil(clicks / wrote.train);
+    const train = Array.from({ length: passes }, () => open.train).flat();
     globalThis.gc?.();
     const before = process.memoryUsage().rss / 2 ** 20;
     let most = 0;
@@ -94,20 +109,32 @@ async function streaming() {
       if (share >= (marks.length + 1) / 10) marks.push(Math.round(rss));
     };
     const started = performance.now();
-    const fitted = await fitClicks("cvr-base", openClicks(folder), { config: { batch }, threads, progress: watch });
+    const fitted = await fitClicks("cvr-base", { ...open, train }, { config: { batch }, threads, progress: watch });
     fitted.dispose();
-    return { clicks, seconds: (performance.now() - started) / 1000, rssBeforeMb: Math.round(before), rssPeakMb: Math.round(most), rssByTenthMb: marks };
+    return { clicks: fitted.schema.rows, distinct: wrote.train, seconds: (performance.now() - started) / 1000, rssBeforeMb: Math.round(before), rssPeakMb: Math.round(most), rssByTenthMb: marks };
   } finally {
     rmSync(path.dirname(folder), { recursive: true, force: true });
   }
 }
 
-const pairs = [];
-for (let round = 0; round < rounds; round++) pairs.push({ ours: await ours(), torch: theirs(), load: loadavg()[0] });
-const of = (side, what) => (pairs[0][side] === undefined ? null : median(pairs.map((pair) => pair[side][what])));
-const step = { ours: { ms: of("ours", "ms"), cpuMs: of("ours", "cpuMs") }, torch: { version: pairs[0].torch?.torch ?? null, ms: of("torch", "ms"), cpuMs: of("torch", "cpuMs") } };
-const ratio = (what) => (step.torch[what] === null ? null : step.torch[what] / step.ours[what]);
-const result = { machine: `${cpus().length} x ${cpus()[0].model}`, node: process.version, batch, threads, rounds: pairs, step, throughputRatio: { wall: ratio("ms"), cpu: ratio("cpuMs") }, streaming: clicks > 0 ? await streaming() : null };
+const known = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")) : {};
+async function compared(ads) {
+  sizes = sizesWith(ads);
+  const list = [];
+  for (let round = 0; round < rounds; round++) list.push({ ours: await ours(), torch: theirs("official"), lean: theirs("lean"), load: loadavg()[0] });
+  const of = (name, what) => (list[0]?.[name] === undefined ? null : median(list.map((round) => round[name][what])));
+  const side = (name) => ({ ms: of(name, "ms"), cpuMs: of(name, "cpuMs") });
+  const [mine, torch, lean] = [side("ours"), side("torch"), side("lean")];
+  const ratio = (to, what) => (to[what] === null ? null : to[what] / mine[what]);
+  const throughputRatio = { wall: ratio(torch, "ms"), cpu: ratio(torch, "cpuMs"), lean: { wall: ratio(lean, "ms"), cpu: ratio(lean, "cpuMs") } };
+  return { ads, ours: mine, torch: { version: list[0]?.torch?.torch ?? null, ...torch }, torchLean: lean, throughputRatio, rounds: list };
+}
+const steps = [];
+if (rounds === 0) steps.push(...(known.steps ?? []));
+else for (const ads of adCounts) steps.push(await compared(ads));
+const machine = `${cpus().length} x ${cpus()[0].model}`;
+const streamed = clicks > 0 ? await streaming() : (known.streaming ?? null);
+const result = { machine, node: process.version, batch, threads, steps, streaming: streamed };
 mkdirSync(path.dirname(flags.out), { recursive: true });
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
-console.log(JSON.stringify({ step, throughputRatio: result.throughputRatio, streaming: result.streaming }, null, 1));
+console.log(JSON.stringify({ steps: steps.map(({ rounds, ...rest }) => rest), streaming: streamed }, null, 1));

@@ -1,8 +1,13 @@
 // M-DLRI at scale: one million rows x 80 cells scored block by block, and the best of a million cells for each of 1,000 rows without laying them out.
 //
-//   npm run build && node bench/speed/leversScale.mjs
+//   npm run build && node bench/speed/leversScale.mjs [--out FILE]
 //
-// Prints seconds and processor seconds as JSON. Weights hardly matter for time, so the nets are trained for 100 steps only.
+// Writes seconds and processor seconds as JSON. Weights hardly matter for time, so the nets are trained for 100 steps only.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, loadavg } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { Rng } from "../../dist/base/rng.js";
 import { Dataset, numberColumn } from "../../dist/data/dataset.js";
 import { everyCell } from "../../dist/data/levers.js";
@@ -49,5 +54,9 @@ const some = await wide.predict(six);
 const before = performance.now();
 const choice = await bestCells(some, { to: 1000 });
 const search = { what: `best of ${some.grid.cells} cells for 1,000 rows`, how: choice.how, seconds: (performance.now() - before) / 1000 };
-console.log(JSON.stringify([table, search], null, 2));
+const result = { machine: { cores: availableParallelism(), cpu: cpus()[0]?.model, load: loadavg()[0] }, threads, measured: [table, search] };
+const { values: flags } = parseArgs({ options: { out: { type: "string", default: path.join(path.dirname(fileURLToPath(import.meta.url)), "results", "levers-scale.json") } } });
+mkdirSync(path.dirname(flags.out), { recursive: true });
+writeFileSync(flags.out, `${JSON.stringify(result, null, 2)}\n`);
+console.log(JSON.stringify(result));
 wide.dispose();

@@ -7,6 +7,7 @@ export type ErrorKind = "usage" | "data" | "gate";
 /** Exit code of the command line for each kind of error; 0 is success and 1 an unexpected failure. */
 export const exitCodes: Readonly<Record<ErrorKind, number>> = { usage: 2, data: 3, gate: 4 };
 
+/** Every error that a user can cause: `kind` says whose fault it is, `message` is one line with a way out. */
 export class LiftwiseError extends Error {
   readonly kind: ErrorKind;
   constructor(kind: ErrorKind, message: string, options?: ErrorOptions) {

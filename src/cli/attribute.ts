@@ -6,7 +6,7 @@ import { type ChannelReport, sideBySide } from "../attribution/mechanism/sideByS
 import { dataError, suggest, usageError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
 import { asCategory } from "../data/dataset.ts";
-import { journeyNotes, readJourneys } from "../data/journeys.ts";
+import { journeyNotes, readJourneys, sumByChannel } from "../data/journeys.ts";
 import { readTable } from "../data/read.ts";
 import type { CategoryColumn, Column } from "../data/schema.ts";
 import { liftwiseVersion } from "../model/version.ts";
@@ -44,6 +44,9 @@ const options = z.strictObject({
     .describe("mechanisms, by id"),
   halfLife: z.number().gt(0).default(7).describe("half-life of time-decay, in days; in touches where there are no times"),
   truth: column.optional().describe("file with columns channel and conversions: incremental conversions from an experiment or a simulator"),
+  contribution: column
+    .optional()
+    .describe("log: column of the conversions each touch caused, where a simulator knows them; summed by channel they are the incremental truth"),
   out: column.optional().describe("folder to write: attribution.json and report.html"),
   ...overwriteShape,
   ...seedShape,
@@ -64,6 +67,7 @@ with --json: {"format","journeys","conversions","value","channels":["..."],"cost
  "mechanisms":[{"id","conversions":[],"value":[],"cpa":[],"roas":[]}],"disagreement":[[]],"truth"?:{"conversions":[],"distance":[]},"notes":["..."]}`,
   examples: [
     "attribute touches.csv --user user --time at --channel channel --conversion bought --value revenue --cost cost --out credit",
+    "attribute clicks/touches.parquet --user journey --time time --channel channel --conversion converted --contribution contribution",
     "attribute PathData.csv.gz --path path --conversions total_conversions --value total_conversion_value --nulls total_null",
   ],
   run: async ({ options: asked, io }) => {
@@ -74,7 +78,7 @@ with --json: {"format","journeys","conversions","value","channels":["..."],"cost
     try {
       bar.at(0, "reading");
       const { journeys, notes } = asked.path === undefined ? await fromLog(asked.log, asked) : await fromPathFile(asked.log, asked.path, asked);
-      const truth = asked.truth === undefined ? undefined : await readTruth(asked.truth, journeys.channels);
+      const truth = await truthOf(asked.log, asked, journeys.channels);
       bar.at(0.5, "sharing out");
       const result = await sideBySide(journeys, { mechanisms: chosen, halfLife: asked.halfLife, truth, notes, rng: new Rng(asked.seed).split("attribute") });
       if (folder !== undefined) {
@@ -158,6 +162,15 @@ async function fromPathFile(file: string, path: string, asked: Asked): Promise<R
     ),
     notes: [],
   };
+}
+
+async function truthOf(log: string, { truth, contribution, channel, path }: Asked, channels: readonly string[]): Promise<Record<string, number> | undefined> {
+  if (truth !== undefined && contribution !== undefined) throw usageError("--truth and --contribution both give the incremental conversions; leave one out");
+  if (truth !== undefined) return readTruth(truth, channels);
+  if (contribution === undefined) return undefined;
+  if (path !== undefined || channel === undefined) throw usageError("--contribution is a column of a log of touches; a file of paths takes --truth FILE");
+  const sums = await sumByChannel(log, channel, contribution);
+  return Object.fromEntries(channels.map((name) => [name, sums.get(name) ?? 0]));
 }
 
 async function readTruth(file: string, channels: readonly string[]): Promise<Record<string, number>> {

@@ -1,24 +1,30 @@
+import { existsSync, statSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { fitClicks, predictClicks } from "../attribution/cvr/stream.ts";
-import { attribution } from "../attribution/index.ts";
-import { usageError } from "../base/errors.ts";
-import type { Json } from "../base/state.ts";
-import { Dataset, numberColumn } from "../data/dataset.ts";
-import { labelFields } from "../data/mac/layout.ts";
+import { dataError, suggest, usageError } from "../base/errors.ts";
+import { Rng } from "../base/rng.ts";
+import { asCategory, Dataset, numberColumn } from "../data/dataset.ts";
+import { clickLabels, describeClicks } from "../data/mac/describe.ts";
 import { openClicks } from "../data/mac/read.ts";
 import { writeClicks } from "../data/mac/write.ts";
-import { metricById } from "../metrics/index.ts";
+import { readTable } from "../data/read.ts";
+import type { Column } from "../data/schema.ts";
+import { atomically } from "../data/write.ts";
+import { type ClickJudgement, judgeClicks, type JudgedClicks } from "../evaluate/clicks.ts";
 import type { FittedModel } from "../model/fit.ts";
-import { loadModel, saveModel } from "../model/save.ts";
-import { outputFolder } from "./folder.ts";
-import { namedModel } from "./models.ts";
-import { outFolder, overwriteShape, seedShape, threadsShape } from "./options.ts";
+import { liftwiseVersion } from "../model/version.ts";
+import { renderClicks } from "../report/clicks.ts";
+import { checkWritable, outputFolder } from "./folder.ts";
+import { outFolder, overwriteShape, seedShape } from "./options.ts";
 import { progress } from "./progress.ts";
 import { json, table } from "./table.ts";
-import { type Verb, verb } from "./verb.ts";
+import { type Io, type Verb, verb } from "./verb.ts";
 
-const folder = z.string().min(1);
-const partial = z.boolean().default(false).describe("go on although a numbered train part is missing");
+/** Whether a source is a folder of click files, in the layout of the multi-attribution benchmark. */
+export function isClickFolder(source: string): boolean {
+  return existsSync(source) && statSync(source).isDirectory();
+}
 
 const simulateOptions = z.strictObject({
   out: outFolder,
@@ -30,15 +36,19 @@ const simulateOptions = z.strictObject({
   ...seedShape,
 });
 
-/** `clicks simulate --out DIR`: clicks in the layout of the multi-attribution benchmark, at any size. */
+/** `data clicks --out DIR`: clicks in the layout of the multi-attribution benchmark, at any size, and their touch log. */
 export const simulateClicksVerb: Verb = verb({
-  usage: "clicks simulate --out DIR",
-  summary: "write simulated clicks in the layout of the multi-attribution benchmark",
+  usage: "data clicks --out DIR",
+  summary: "write simulated clicks under four attribution mechanisms, and their touch log with what each touch caused",
   operands: ["out"],
   options: simulateOptions,
-  notes: `DIR holds train/part-00.parquet ..., test/part-00.parquet and vocab/<field>.json
+  notes: `DIR holds train/part-00.parquet ..., test/part-00.parquet and vocab/<field>.json in the layout of the multi-attribution benchmark, for fit --task
+attribution; and touches.parquet with user, journey, time, channel, ad, cost, converted, value and contribution, for attribute
 with --json: {"out","train","test","files"}`,
-  examples: ["clicks simulate clicks --clicks 200000"],
+  examples: [
+    "data clicks clicks --clicks 200000",
+    "attribute clicks/touches.parquet --user journey --time time --channel channel --conversion converted --contribution contribution",
+  ],
   run: async ({ options: { out, clicks, files, ads, clicksPerUser, overwrite, seed }, io }) => {
     const target = outputFolder(out, overwrite);
     const bar = await progress(io);
@@ -48,6 +58,7 @@ with --json: {"out","train","test","files"}`,
       bar.done();
       const { train, test } = written;
       io.out(io.json ? json({ out, train, test, files: written.files.length }) : `${out}: ${train} clicks to train on, ${test} of other users to test on\n`);
+      if (!io.json && !io.quiet) io.err(`next: liftwise fit ${out} --task attribution --out model\n`);
     } finally {
       bar.done();
       target.drop();
@@ -56,166 +67,136 @@ with --json: {"out","train","test","files"}`,
   },
 });
 
-const fitOptions = z.strictObject({
-  data: folder.optional().describe("folder in the layout of the benchmark"),
-  model: z.string().min(1).describe("the conversion model to fit"),
-  out: outFolder,
-  partial,
-  ...overwriteShape,
-  ...seedShape,
-  ...threadsShape,
-});
-
-/** `clicks fit DATA --model moae --out DIR`: streams the train files, which may be larger than memory. */
-export const fitClicksVerb: Verb = verb({
-  usage: "clicks fit DATA --model MODEL --out DIR",
-  summary: "fit a conversion model to click files, reading them as a stream",
-  operands: ["data"],
-  options: fitOptions,
-  notes: `models: ${attribution.map(({ id }) => id).join(", ")}
-the options of the model are listed too when it is named: liftwise clicks fit --model moae --help
-with --json: {"model","out","seed","config","report","seconds"}`,
-  examples: ["clicks fit clicks --model moae --main last --out model", "clicks fit clicks --model natal --main first --auxiliaries linear,mta --out model"],
-  parts: async ({ model }) => {
-    if (typeof model !== "string" || model === "") return [];
-    const { id, config } = namedModel(model);
-    return [
-      { at: "", title: `options of ${id}`, schema: config },
-      { at: id, schema: config },
-    ];
-  },
-  run: async ({ options: asked, parts, io }) => {
-    if (asked.data === undefined) throw usageError("no data is named: liftwise clicks fit DATA, a folder in the layout of the benchmark");
-    const target = outputFolder(asked.out, asked.overwrite);
-    const bar = await progress(io);
-    try {
-      const started = performance.now();
-      const { seed, threads } = asked;
-      const fitted = await fitClicks(asked.model, openClicks(asked.data, { partial: asked.partial }), {
-        config: { ...parts[""], ...parts[asked.model] },
-        seed,
-        threads,
-        signal: io.signal,
-        progress: bar.at,
-      });
-      await saveModel(fitted, target.path);
-      target.keep();
-      fitted.dispose();
-      bar.done();
-      const seconds = (performance.now() - started) / 1000;
-      if (io.json) io.out(json({ model: asked.model, out: asked.out, seed, config: fitted.config as Json, report: fitted.report, seconds }));
-      else io.out(`${asked.model} fitted to ${fitted.schema.rows} clicks in ${seconds.toFixed(1)} s: ${asked.out}\n`);
-    } finally {
-      bar.done();
-      target.drop();
-    }
-    return 0;
-  },
-});
-
-const evaluateOptions = z.strictObject({
-  data: folder.optional().describe("folder in the layout of the benchmark; its test files are used"),
-  model: z.string().min(1).describe("folder of a saved conversion model"),
-});
-
-const paths = [
-  ["1", 1, 1],
-  ["2-3", 2, 3],
-  ["4-6", 4, 6],
-  ["7+", 7, Number.POSITIVE_INFINITY],
-] as const;
-
-/** `clicks evaluate DATA --model DIR`: GAUC and AUC with the number of users behind them, calibration of every head, GAUC by path length. */
-export const evaluateClicksVerb: Verb = verb({
-  usage: "clicks evaluate DATA --model DIR",
-  summary: "judge a saved conversion model on click files",
-  operands: ["data"],
-  options: evaluateOptions,
-  notes: `the length of a conversion's path is one over its linear credit
-with --json: {"rows","main","gauc","gaucNotes":["..."],"auc","logLoss","paths":[{"length","gauc"}],"calibration":[{"head","observed","predicted"}],"notes"}`,
-  examples: ["clicks evaluate clicks --model model"],
-  run: async ({ options: { data, model: dir }, io }) => {
-    if (data === undefined) throw usageError("no data is named: liftwise clicks evaluate DATA, a folder in the layout of the benchmark");
-    const fitted = (await loadModel(dir, attribution)) as FittedModel<"attribution">;
-    try {
-      const files = openClicks(data, { partial: true }).test;
-      if (files.length === 0) throw usageError(`${data}: there are no test files; a model is judged on test/*.parquet`);
-      const result = judged(await predictClicks(fitted, files, io.signal), (fitted.config as { readonly main: (typeof labelFields)[number] }).main);
-      if (io.json) io.out(json(result));
-      else {
-        const { rows, main, gauc, auc, logLoss } = result;
-        io.out(
-          `${rows} clicks, main mechanism ${main}\n${table(["metric", "value"], [["gauc", gauc.toFixed(5)], ["auc", auc.toFixed(5)], ["log-loss", logLoss.toFixed(5)], ...result.paths.map(({ length, gauc: value }) => [`gauc, paths of ${length}`, value.toFixed(5)])], io, [1])}`,
-        );
-        io.out(
-          `\n${table(
-            ["head", "observed", "predicted"],
-            result.calibration.map(({ head, observed, predicted }) => [head, observed.toFixed(5), predicted.toFixed(5)]),
-            io,
-            [1, 2],
-          )}`,
-        );
-        for (const note of [...result.gaucNotes, ...result.notes]) io.err(`note: ${note}\n`);
-      }
-    } finally {
-      fitted.dispose();
-    }
-    return 0;
-  },
-});
-
-interface Judged {
-  readonly rows: number;
-  readonly main: string;
-  readonly gauc: number;
-  readonly gaucNotes: readonly string[];
-  readonly auc: number;
-  readonly logLoss: number;
-  readonly paths: readonly { readonly length: string; readonly gauc: number }[];
-  readonly calibration: readonly { readonly head: string; readonly observed: number; readonly predicted: number }[];
-  readonly notes: readonly string[];
+/** What `data describe FOLDER` prints of click files. */
+export async function describeClickFolder(folder: string, io: Io): Promise<void> {
+  const summary = await describeClicks(openClicks(folder, { partial: true }));
+  if (io.json) {
+    io.out(json(summary));
+    return;
+  }
+  const percent = (share: number): string => `${(100 * share).toFixed(3)} %`;
+  io.out(
+    `${table(
+      ["part", "files", "clicks", "users", ...clickLabels],
+      summary.parts.map(({ part, files, rows, users, positive }) => [
+        part,
+        String(files),
+        String(rows),
+        String(users),
+        ...clickLabels.map((name) => percent(positive[name])),
+      ]),
+      io,
+      [1, 2, 3, 4, 5, 6, 7],
+    )}\n`,
+  );
+  io.out(table(["field", "indices"], Object.entries(summary.vocabulary).map(([name, size]) => [name, String(size)]), io, [1])); // biome-ignore format: one idea
+  for (const note of summary.notes) io.err(`note: ${note}\n`);
 }
 
-function judged({ heads, probability, user, credit, notes }: Awaited<ReturnType<typeof predictClicks>>, main: (typeof labelFields)[number]): Judged {
-  const y = Float64Array.from(credit[main], (v) => (v > 0 ? 1 : 0));
-  const p = Float64Array.from(probability[0]);
-  const code = new Map<number, number>();
-  const codes = Int32Array.from(user, (u) => {
-    const known = code.get(u) ?? code.size;
-    code.set(u, known);
-    return known;
-  });
-  const whole = new Dataset(
-    [numberColumn("y", y), { kind: "category", name: "user", codes, levels: Array.from(code.keys(), String) }],
-    { features: [], outcomes: ["y"], group: "user" },
-    "clicks",
-  );
-  const gauc = metricById("gauc").score(p, whole);
-  const byPath = paths.map(([length, from, to]) => {
-    const rows = Int32Array.from(y.keys()).filter((i) => y[i] === 0 || (1 / credit.linear[i] > from - 0.5 && 1 / credit.linear[i] < to + 0.5));
-    return {
-      length,
-      gauc: metricById("gauc").score(
-        Float64Array.from(rows, (i) => p[i]),
-        whole.take(rows),
-      ).value,
-    };
-  });
-  const mean = (values: ArrayLike<number>, of: (v: number) => number): number => Array.from(values, of).reduce((sum, v) => sum + v, 0) / values.length;
-  return {
-    rows: y.length,
-    main,
-    gauc: gauc.value,
-    gaucNotes: gauc.notes ?? [],
-    auc: metricById("auc").score(p, whole).value,
-    logLoss: metricById("log-loss").score(p, whole).value,
-    paths: byPath,
-    calibration: heads.flatMap((head, h) => {
-      const label = head === "main" || head === "cartesian" ? main : head;
-      return [
-        { head: head === "main" ? `main (${main})` : head, observed: mean(credit[label], (v) => Number(v > 0)), predicted: mean(probability[h], (v) => v) },
-      ];
-    }),
-    notes,
-  };
+export interface FolderFit {
+  readonly source: string;
+  readonly model: string;
+  readonly config: unknown;
+  readonly seed: number;
+  readonly threads: number;
+  readonly partial: boolean;
+  readonly signal: AbortSignal;
+  readonly progress: (share: number, what: string) => void;
+}
+
+/** Fits to the train files of a folder, which may be larger than memory. */
+export async function fitClickFolder({ source, model, partial, ...options }: FolderFit): Promise<FittedModel<"attribution">> {
+  return fitClicks(model, openClicks(source, { partial }), options);
+}
+
+export interface ClickEvaluation {
+  readonly data: string;
+  readonly model: string;
+  /** Column of users, in a table. */
+  readonly group: string | undefined;
+  readonly replicates: number;
+  readonly level: number;
+  readonly seed: number;
+  /** HTML file to write. */
+  readonly report: string | undefined;
+}
+
+/** What `evaluate DATA --model DIR` does: judges a saved conversion model on clicks it has not seen. */
+export async function evaluateClicks(fitted: FittedModel<"attribution">, asked: ClickEvaluation, io: Io): Promise<void> {
+  if (asked.report !== undefined) checkWritable(asked.report, "--report");
+  const { main } = fitted.config as { readonly main: string };
+  const { notes, ...predicted } = isClickFolder(asked.data) ? await predictFolder(fitted, asked.data, io.signal) : await predictTable(fitted, asked, main);
+  const rng = new Rng(asked.seed).split("evaluate");
+  const judgement = judgeClicks(predicted, main, { rng, replicates: asked.replicates, level: asked.level });
+  const about = { model: fitted.model.id, data: asked.data, liftwise: liftwiseVersion(), notes };
+  if (asked.report !== undefined) {
+    const page = await renderClicks({ ...about, judgement, level: asked.level, trained: fitted.schema.rows });
+    await atomically(asked.report, (temporary) => writeFile(temporary, page));
+  }
+  if (io.json) io.out(json({ model: fitted.model.id, ...judgement, notes, report: asked.report ?? null }));
+  else {
+    io.out(shown(judgement, asked.level, io));
+    for (const note of [...(judgement.metrics.gauc.notes ?? []), ...notes]) io.err(`note: ${note}\n`);
+    if (asked.report !== undefined) io.out(`\n${asked.report}\n`);
+  }
+}
+
+async function predictFolder(fitted: FittedModel<"attribution">, folder: string, signal: AbortSignal): ReturnType<typeof predictClicks> {
+  const files = openClicks(folder, { partial: true }).test;
+  if (files.length === 0) throw usageError(`${folder}: there are no test files; a model is judged on test/*.parquet`);
+  return predictClicks(fitted, files, signal);
+}
+
+/** Clicks of one table: the columns the model was fitted to, credit by mechanism, and who clicked. */
+async function predictTable(
+  fitted: FittedModel<"attribution">,
+  { data: path, group = fitted.schema.roles.group ?? "user_id" }: ClickEvaluation,
+  main: string,
+): Promise<JudgedClicks & { readonly notes: readonly string[] }> {
+  const text = fitted.schema.columns.filter(({ kind }) => kind === "category").map(({ name }) => name);
+  const columns = await readTable(path, { text });
+  const names = columns.map(({ name }) => name);
+  for (const [name, what] of [
+    [main, "the credit under the main mechanism"],
+    [group, "the user; name another column with --group"],
+  ])
+    if (!names.includes(name)) throw dataError(`${path}: there is no column "${name}", which is ${what}; ${suggest(name, names)}`);
+  const found = (name: string): Column => columns.find((column) => column.name === name) as Column;
+  const data = new Dataset(columns, { features: [], outcomes: [], group }, path);
+  const { heads, probability, notes = [] } = await fitted.predict(data);
+  const credit = Object.fromEntries(clickLabels.filter((name) => names.includes(name)).map((name) => [name, data.number(name, "credit")]));
+  const user = found(group).kind === "number" ? data.number(group) : asCategory(found(group), path, Number.POSITIVE_INFINITY).codes;
+  return { heads, probability, credit, user, notes };
+}
+
+/** Predictions of click files as columns: who clicked, then the probability of every head. */
+export async function clickPredictions(
+  fitted: FittedModel<"attribution">,
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ columns: Column[]; notes: readonly string[] }> {
+  const { heads, probability, user, notes } = await predictFolder(fitted, folder, signal);
+  return { columns: [numberColumn("user_id", user), ...probabilityColumns(heads, probability)], notes };
+}
+
+/** `conversion` for the main head, `conversion_HEAD` for the others. */
+export function probabilityColumns(heads: readonly string[], probability: readonly (Float32Array | Float64Array)[]): Column[] {
+  return heads.map((head, h) => numberColumn(head === "main" ? "conversion" : `conversion_${head}`, probability[h]));
+}
+
+function shown({ rows, users, main, metrics, paths, calibration, deciles }: ClickJudgement, level: number, io: Io): string {
+  const digits = (value: number | null): string => (value === null || Number.isNaN(value) ? "-" : value.toFixed(5));
+  const metricRows = Object.entries(metrics).map(([id, { value, interval }]) => [
+    id,
+    digits(value),
+    interval === null ? "" : `${digits(interval[0])} to ${digits(interval[1])}`,
+  ]);
+  const pathRows = paths.map(({ length, credited, gauc }) => [length, String(credited), digits(gauc)]);
+  return [
+    `${rows} clicks of ${users} users, main mechanism ${main}`,
+    table(["metric", "value", `${Math.round(100 * level)} % interval`], metricRows, io, [1]),
+    ...(paths.length > 0 ? [table(["clicks of the path", "conversions", "gauc"], pathRows, io, [1, 2])] : []),
+    table(["head", "observed", "predicted"], calibration.map(({ head, observed, predicted }) => [head, digits(observed), digits(predicted)]), io, [1, 2]), // biome-ignore format: one idea
+    table(["tenth", "clicks", "observed", "predicted"], deciles.map(({ rows: n, observed, predicted }, d) => [String(d + 1), String(n), digits(observed), digits(predicted)]), io, [1, 2, 3]), // biome-ignore format: one idea
+  ].join("\n");
 }

@@ -1,3 +1,5 @@
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { usageError } from "../base/errors.ts";
 import { catalogue, variantNames } from "../data/catalogue.ts";
@@ -62,9 +64,16 @@ export const describe: Verb = verb({
   options: z.strictObject({ ...roleShape, ...sharesShape, level: z.number().gt(0).lt(1).default(0.95).describe("coverage of the intervals") }),
   notes: `with --json: {"name","rows","sha256","control","arms":[{"arm","rows","share"}],"outcomes":[{"name","kind","missing","mean":{ARM:..}}],
 "features":[{"name","kind","missing","levels"?}],"balance":[{"feature","arm","smd"}],"effects":[...as in compare],
-"sampleRatio":{"expected","statistic","pValue"}?,"notes":["..."]}; sampleRatio is there where the planned shares are known`,
+"sampleRatio":{"expected","statistic","pValue"}?,"notes":["..."]}; sampleRatio is there where the planned shares are known
+of a folder of click files (liftwise data clicks): {"parts":[{"part","files","rows","users","positive":{first,last,mta,linear}}],"vocabulary":{FIELD:n},"notes"}`,
   examples: ["data describe campaign.csv --treatment arm --control none --outcome bought", "data describe hillstrom"],
   run: async ({ options: asked, io }) => {
+    const clicks = asked.data === undefined ? undefined : clickFolderOf(asked.data);
+    if (clicks !== undefined) {
+      const { describeClickFolder } = await import("./clicks.ts");
+      await describeClickFolder(clicks, io);
+      return 0;
+    }
     const { data, notes, sha256 } = await openSource(namedData(asked.data, "data describe"), roleFlags(asked));
     const { treatment, outcomes } = data.roles;
     const effects = treatment === undefined ? [] : outcomes.flatMap((outcome) => averageEffects(data, { outcome, level: asked.level }));
@@ -86,6 +95,12 @@ export const describe: Verb = verb({
     return 0;
   },
 });
+
+/** A folder that is no data set of the catalogue holds click files, if anything. */
+function clickFolderOf(source: string): string | undefined {
+  if (!existsSync(source) || !statSync(source).isDirectory()) return undefined;
+  return ["vocab", "vocabs", "vocabulary"].some((name) => existsSync(join(source, name))) ? source : undefined;
+}
 
 function printSummary(summary: ReturnType<typeof describeData>, io: Io): void {
   io.out(`${summary.name}: ${summary.rows} rows, ${summary.features.length} features\n\n`);

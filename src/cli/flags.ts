@@ -118,7 +118,8 @@ function shown(value: unknown): string | undefined {
 function readText(text: string, node: Node): unknown {
   const options = branches(node);
   if (/^\s*[[{]/.test(text) && options.some((branch) => branch.type === "array" || branch.type === "object" || branch.type === undefined)) return parsed(text);
-  if (choicesOf(node).includes(text)) return text;
+  // The choices of a list are those of its entries: one of them alone is a list of one.
+  if (options.some((branch) => branch.type !== "array" && choicesOf(branch).includes(text))) return text;
   for (const branch of options) {
     const kinds = typeof branch.type === "string" ? [branch.type] : (branch.type ?? []);
     if (kinds.includes("null") && text === "null") return null;

@@ -17,6 +17,7 @@ export type RoleShape = {
   ignore: Texts;
   text: Texts;
   levers: Texts;
+  sellers: z.ZodOptional<z.ZodRecord<z.ZodString, z.ZodString>>;
   weight: Text;
   group: Text;
   time: Text;
@@ -41,6 +42,12 @@ export const roleShape: RoleShape = {
   levers: columns
     .optional()
     .describe("columns of levers chosen together, each COLUMN or, with levels in order, the baseline first, and costs: COLUMN:none<5=0.5<10=1"),
+  sellers: z
+    .record(z.string(), column)
+    .optional()
+    .describe(
+      "columns of candidate sellers, one row for each user (--group) and seller: category=C,seller=C,incentives=C+C,redeemed=C,platform=C,arm=C,planned=C; all but incentives may be left out",
+    ),
   weight: column.optional().describe("column of row weights"),
   group: column.optional().describe("column of groups (user, shop) that are kept together in splits and resamples"),
   time: column.optional().describe("column of times, for splits in time"),
@@ -102,6 +109,7 @@ export function roleFlags({
   ignore,
   text,
   levers,
+  sellers,
   weight,
   group,
   time,
@@ -110,7 +118,23 @@ export function roleFlags({
   truth,
   potential,
 }: Omit<RoleOptions, "data">): RoleFlags {
-  return { treatment, control, outcome, features, ignore, text, levers: levers?.map(leverOf), weight, group, time, propensity, cost, truth, potential };
+  return {
+    treatment,
+    control,
+    outcome,
+    features,
+    ignore,
+    text,
+    levers: levers?.map(leverOf),
+    sellers,
+    weight,
+    group,
+    time,
+    propensity,
+    cost,
+    truth,
+    potential,
+  };
 }
 
 /** "discount:none<5=0.5<10=1" as a lever; a column alone takes its levels from the data. */

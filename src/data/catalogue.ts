@@ -34,6 +34,17 @@ const rolesSchema = z.strictObject({
   labels: names.optional(),
   surrogates: names.optional(),
   levers: z.array(z.strictObject({ column: z.string(), levels: z.array(z.string()).min(2) })).optional(),
+  sellers: z
+    .strictObject({
+      category: z.string().optional(),
+      seller: z.string().optional(),
+      incentives: z.array(z.string()).default([]),
+      planned: z.string().optional(),
+      redeemed: z.string().optional(),
+      platform: z.string().optional(),
+      arm: z.string().optional(),
+    })
+    .optional(),
   weight: z.string().optional(),
   group: z.string().optional(),
   time: z.string().optional(),
@@ -188,7 +199,10 @@ export function catalogue(): CatalogueEntry[] {
   return catalogueNames().map((name) => catalogueEntry(name));
 }
 
-/** @throws LiftwiseError (data) for a name that is not in the catalogue, with the nearest one; (usage) for a `schema.json` that is not as it should be */
+/**
+ * The named data set of this name.
+ * @throws LiftwiseError (data) for a name that is not in the catalogue, with the nearest one; (usage) for a `schema.json` that is not as it should be
+ */
 export function catalogueEntry(name: string, folder: string = catalogueFolder()): CatalogueEntry {
   const known = catalogueNames(folder);
   if (!known.includes(name)) throw dataError(`there is no data set "${name}"; ${suggest(name, known)}`);

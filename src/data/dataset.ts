@@ -1,5 +1,5 @@
 import { dataError, oneOf, suggest } from "../base/errors.ts";
-import { type CategoryColumn, type Column, columnLength, type Features, type NumberColumn, type OutcomeKind, type Role, type Roles } from "./schema.ts";
+import { type CategoryColumn, type Column, columnLength, type Features, type NumberColumn, type OutcomeKind, type Role, type Roles, type SellersRole } from "./schema.ts";
 
 /** Who got what: `arm[i]` is an index into `arms`, whose first entry is the control. */
 export interface Treatment {
@@ -235,6 +235,7 @@ export function asCategory(column: Column, where: string, most = 1000): Category
   return { kind: "category", name: column.name, codes, levels: Array.from(sorted, String) };
 }
 
+/** A column of numbers; NaN is missing. */
 export function numberColumn(name: string, values: ArrayLike<number>): NumberColumn {
   return { kind: "number", name, values: values instanceof Float64Array ? values : Float64Array.from(values) };
 }
@@ -282,10 +283,11 @@ export function takeColumn(column: Column, rows: ArrayLike<number>): Column {
 
 /** Every column that plays a part, each once. */
 export function columnsOf(roles: Roles): string[] {
-  const one = [roles.treatment?.column, roles.weight, roles.group, roles.time].filter((name) => name !== undefined);
+  const one = [roles.treatment?.column, roles.weight, roles.group, roles.time, roles.sample?.column].filter((name) => name !== undefined);
   const byArm = [roles.cost, roles.propensity, roles.potential, roles.effect].flatMap((record) => Object.values(record ?? {}));
+  const { incentives = [], ...sellers } = roles.sellers ?? {};
   const lists = [roles.features, roles.outcomes, roles.labels ?? [], roles.surrogates ?? [], (roles.levers ?? []).map((lever) => lever.column)];
-  return [...new Set([...one, ...byArm, ...lists.flat()])];
+  return [...new Set([...one, ...byArm, ...lists.flat(), ...incentives, ...Object.values(sellers).filter((name) => name !== undefined)])];
 }
 
 function keepRoles(roles: Roles, keep: ReadonlySet<Role>): Roles {
@@ -300,10 +302,24 @@ function keepRoles(roles: Roles, keep: ReadonlySet<Role>): Roles {
     weight: when("weight", roles.weight),
     group: when("group", roles.group),
     time: when("time", roles.time),
+    sample: when("sample", roles.sample),
+    sellers: when("seller", roles.sellers && keepSellers(roles.sellers, keep)),
     cost: when("cost", roles.cost),
     propensity: when("propensity", roles.propensity),
     potential: when("potential", roles.potential),
     effect: when("effect", roles.effect),
+  };
+}
+
+function keepSellers({ seller, redeemed, platform, arm, ...seen }: SellersRole, keep: ReadonlySet<Role>): SellersRole {
+  const when = (role: Role, name: "seller" | "redeemed" | "platform" | "arm", value: string | undefined): Partial<SellersRole> =>
+    keep.has(role) && value !== undefined ? { [name]: value } : {};
+  return {
+    ...seen,
+    ...when("group", "seller", seller),
+    ...when("label", "redeemed", redeemed),
+    ...when("outcome", "platform", platform),
+    ...when("treatment", "arm", arm),
   };
 }
 

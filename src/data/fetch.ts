@@ -5,6 +5,7 @@ import { dataError, type LiftwiseError } from "../base/errors.ts";
 import { type CatalogueFile, catalogueEntry, catalogueTable } from "./catalogue.ts";
 import { cacheFolder, dataFolders, isGzip, locate, saveAs, verify } from "./locate.ts";
 
+/** How far a download is. */
 export interface FetchProgress {
   /** The catalogue's path of the file. */
   readonly file: string;
@@ -14,6 +15,7 @@ export interface FetchProgress {
   readonly total: number | undefined;
 }
 
+/** Settings of `fetchDataset`. */
 export interface FetchOptions {
   /** Where to put files; the cache by default. */
   readonly folder?: string;

@@ -4,6 +4,7 @@ export { asCategory, categoryColumn, Dataset, numberColumn, outcomeKind, type Tr
 export { type DataSummary, describe } from "./describe.ts";
 export { fetchDataset, type FetchOptions, type FetchProgress } from "./fetch.ts";
 export { hashColumns } from "./hash.ts";
+export { type CombineOptions, combineSamples, type Sample, type SurrogateGrid, surrogateGrid, twoSamples, type TwoSamples, unlogged } from "./longterm.ts";
 export { openDataset, type OpenedSource, openSource, type RoleFlags } from "./open.ts";
 export { type ReadOptions, readTable } from "./read.ts";
 export { type Cell, fromRows } from "./rows.ts";

@@ -5,6 +5,7 @@ import { kindOf } from "./file.ts";
 import { openRelation } from "./read.ts";
 import type { CategoryColumn, NumberColumn } from "./schema.ts";
 
+/** Settings of `readJourneys`: what the columns of a log mean. */
 export interface JourneyOptions {
   readonly user: string;
   readonly time: string;
@@ -181,6 +182,21 @@ function eventsSql(lookback: number): string {
     numbered as (select *, coalesce(sum(kind) over (partition by u order by t, kind, channel, click, cost, value rows between unbounded preceding and 1 preceding), 0) as segment from split),
     ended as (select *, max(case when kind = 1 then t end) over (partition by u, segment) as conv from numbered)
     select *, conv is not null and conv - t <= ${lookback * day} as inside from ended`;
+}
+
+/**
+ * Sum of a column of a log by channel, out of core; touches where it is missing count 0.
+ * @throws LiftwiseError (data) for a column of texts
+ */
+export async function sumByChannel(log: string, channel: string, column: string): Promise<Map<string, number>> {
+  return withDuck(async (con) => {
+    const { relation, field } = await open(con, "touch_log", log, [channel, column], [channel]);
+    const sums = await rowsOf(
+      con,
+      `select ${field(channel).sql}::VARCHAR as channel, sum(coalesce(${numberSql(field(column), "contribution", log)}, 0)) as total from ${relation} group by 1`,
+    );
+    return new Map(sums.map(({ channel: name, total }) => [String(name), Number(total)]));
+  });
 }
 
 async function laidOut(

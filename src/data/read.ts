@@ -6,6 +6,7 @@ import { type FileKind, kindOf } from "./file.ts";
 import { readNumpy } from "./npz.ts";
 import type { Column } from "./schema.ts";
 
+/** Settings of `readTable`. */
 export interface ReadOptions {
   /** Columns to read, and their order, or a choice among the names that are there; all by default. */
   readonly columns?: readonly string[] | ((names: readonly string[]) => readonly string[]);

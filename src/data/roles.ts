@@ -18,6 +18,8 @@ export interface RoleFlags {
   readonly surrogates?: readonly string[];
   /** Levers; one without levels takes them from its column: numbers ascending, texts in their order, the first being the baseline. */
   readonly levers?: readonly LeverRole[];
+  /** Candidate sellers: parts by name (category, seller, planned, redeemed, platform, arm), and the incentives, several joined by "+". */
+  readonly sellers?: Readonly<Record<string, string>>;
   readonly weight?: string;
   readonly group?: string;
   readonly time?: string;
@@ -49,7 +51,7 @@ export function namedColumns(flags: RoleFlags, base: Roles | undefined, names: r
   const merged =
     base === undefined
       ? []
-      : [base.treatment?.column, base.weight, base.group, base.time, ...base.outcomes, ...(base.labels ?? []), ...(base.surrogates ?? [])];
+      : [base.treatment?.column, base.weight, base.group, base.time, base.sample?.column, ...base.outcomes, ...(base.labels ?? []), ...(base.surrogates ?? [])];
   const records = base === undefined ? [] : [base.cost, base.propensity, base.potential, base.effect].flatMap((record) => Object.values(record ?? {}));
   const said = [flags.treatment, flags.weight, flags.group, flags.time, ...listOf(flags.outcome, names), ...(flags.features ?? base?.features ?? [])];
   const rest = [
@@ -58,6 +60,8 @@ export function namedColumns(flags: RoleFlags, base: Roles | undefined, names: r
     flags.keep,
     flags.ignore,
     flags.levers?.map((lever) => lever.column),
+    Object.entries(flags.sellers ?? {}).flatMap(([part, value]) => (part === "incentives" ? value.split("+") : [value])),
+    base?.sellers === undefined ? [] : sellerColumns(base.sellers),
     Object.values(flags.potential ?? {}),
   ].flatMap((list) => list ?? []);
   const all = [...said, ...rest, ...byArm(flags.propensity), ...byArm(flags.cost), ...byArm(flags.truth), ...merged, ...records];
@@ -86,11 +90,13 @@ export function rolesFrom(flags: RoleFlags, columns: readonly Column[], base: Ro
     treatment,
     outcomes,
     levers: flags.levers?.map((lever) => (lever.levels.length > 0 ? lever : leverFrom(columns, found(lever.column), where))) ?? base?.levers,
+    sellers: sellersFrom(flags.sellers, base?.sellers, where, found),
     labels: flags.labels?.map(found) ?? base?.labels,
     surrogates: (flags.surrogates?.map(found) ?? base?.surrogates)?.filter((name) => !outcomes.includes(name)),
     weight: flags.weight === undefined ? base?.weight : found(flags.weight),
     group: flags.group === undefined ? base?.group : found(flags.group),
     time: flags.time === undefined ? base?.time : found(flags.time),
+    sample: base?.sample,
     cost: byArm("cost", flags.cost) ?? kept.cost,
     propensity: byArm("propensity", flags.propensity) ?? kept.propensity,
     effect: byArm("truth", flags.truth) ?? kept.effect,
@@ -158,6 +164,27 @@ function recordOf(
   return pairs;
 }
 
+const sellerParts = ["category", "seller", "planned", "redeemed", "platform", "arm"] as const;
+
+function sellersFrom(
+  flags: Readonly<Record<string, string>> | undefined,
+  base: Roles["sellers"],
+  where: string,
+  found: (name: string) => string,
+): Roles["sellers"] {
+  if (flags === undefined) return base;
+  const allowed = [...sellerParts, "incentives"];
+  for (const part of Object.keys(flags))
+    if (!allowed.includes(part)) throw usageError(`${where}: --sellers: there is no part "${part}"; ${suggest(part, allowed)}`);
+  const parts = Object.fromEntries(sellerParts.flatMap((part) => (flags[part] === undefined ? [] : [[part, found(flags[part])]])));
+  const incentives = flags.incentives === undefined ? (base?.incentives ?? []) : flags.incentives.split("+").map((name) => found(name.trim()));
+  return { ...base, ...parts, incentives };
+}
+
+function sellerColumns({ incentives, ...parts }: NonNullable<Roles["sellers"]>): string[] {
+  return [...incentives, ...Object.values(parts)].filter((name) => name !== undefined);
+}
+
 /** "a=x,b=y" as a record; undefined for a plain column name. */
 function pairsOf(value: string, names: readonly string[]): Record<string, string> | undefined {
   if (names.includes(value) || !value.includes("=")) return undefined;
@@ -203,6 +230,9 @@ function featuresOf(
   play("label", ...(roles.labels ?? []));
   play("surrogate", ...(roles.surrogates ?? []));
   play("weight", roles.weight);
+  const { category: _, incentives: __, planned, ...sellers } = roles.sellers ?? { incentives: [] };
+  play("seller", planned === roles.treatment?.column ? undefined : planned, ...Object.values(sellers));
+  play("sample", roles.sample?.column);
   play("propensity", ...Object.values(roles.propensity ?? {}));
   play("cost", ...Object.values(roles.cost ?? {}));
   play("truth", ...Object.values(roles.effect ?? {}), ...Object.values(roles.potential ?? {}));

@@ -8,6 +8,7 @@ import { asCategory, type Dataset } from "./dataset.ts";
  */
 export type SplitBy = "row" | "group" | "time";
 
+/** Settings of `holdout`. */
 export interface HoldoutOptions {
   /** Share of the rows to hold out, above 0 and below 1. */
   readonly test: number;

@@ -20,6 +20,7 @@ import { resolvedConfig } from "./resolved.ts";
 import { scoreAll } from "./score.ts";
 import { type PlannedShares, plannedRatio } from "./shares.ts";
 
+/** Settings of `compare`. */
 export interface CompareOptions {
   /** Names the random streams of split, fits and resamples. Defaults to 1. */
   readonly seed?: number;

@@ -37,6 +37,7 @@ export interface DataSummary {
   readonly sampleRatio?: { readonly expected: readonly number[]; readonly statistic: number; readonly pValue: number };
 }
 
+/** Average effect of one arm on one outcome, as a comparison stores it. */
 export interface ArmEffect {
   readonly outcome: string;
   readonly arm: string;
@@ -51,6 +52,7 @@ export interface ArmEffect {
   readonly method: string;
 }
 
+/** One model on one outcome and arm: scores, differences to the baseline, curves, calibration, segments. */
 export interface ModelResult {
   readonly model: string;
   readonly outcome: string;
@@ -75,6 +77,7 @@ export interface PairedDifference {
   readonly pValue: number;
 }
 
+/** One tenth of the ranking: predicted and observed effect. */
 export interface DecileEffect {
   readonly decile: number;
   readonly rows: number;

@@ -54,6 +54,7 @@ export interface Part {
   readonly pair: (arm: string) => Dataset;
 }
 
+/** Training and test rows of every part of a split. */
 export function partsOf(data: Dataset, split: Split): Part[] {
   return split.parts.map(({ train, test }) => {
     const whole = data.take(train);
@@ -67,6 +68,7 @@ export function partsOf(data: Dataset, split: Split): Part[] {
   });
 }
 
+/** Predictions for rows that the model had not seen. */
 export interface HeldOut {
   /** Effects of each treated arm, in the order of the data's arms; rows part after part. */
   readonly effect: readonly Float64Array[];
@@ -78,6 +80,7 @@ export interface HeldOut {
   readonly notes: readonly string[];
 }
 
+/** What a run hands to every fit: seed, threads, progress, a way to stop. */
 export interface RunContext {
   readonly seed: number;
   readonly threads?: number;

@@ -1,6 +1,7 @@
 import { everyCell, type LeverGrid } from "../data/levers.ts";
 import type { LeversPrediction } from "../model/contract.ts";
 
+/** Settings of `bestCells`. */
 export interface ChoiceOptions {
   /** What a unit of the outcome is worth, in units of cost. Defaults to 1. */
   readonly worth?: number;
@@ -10,6 +11,7 @@ export interface ChoiceOptions {
   readonly to?: number;
 }
 
+/** The best cell of every row. */
 export interface Choice {
   /** Levels of the best cell of each row, rows x levers. */
   readonly cells: Int32Array;

@@ -1,9 +1,13 @@
 import { usageError } from "../base/errors.ts";
 import { cellName, cellOf, dosesOf, everyCell, type LeverGrid, levelsOfCell } from "../data/levers.ts";
-import type { LeversPrediction } from "../model/contract.ts";
+import type { CellOverlap, LeversPrediction, RankLoadings } from "../model/contract.ts";
 import { bestCells } from "./leverChoice.ts";
 
-export type Support = "logged" | "few rows" | "never logged";
+/**
+ * How well a cell is backed by the log. "some units only": rows enough, but 5 % of the units had less than a tenth of the cell's mean probability of being
+ * given it, so that what it does for units like them is inferred.
+ */
+export type Support = "logged" | "some units only" | "few rows" | "never logged";
 
 /** A mean over units with the standard deviation of the ensemble's own means, NaN where there is one net only: the model's doubt, not the bias all nets share. */
 export interface Doubted {
@@ -11,6 +15,7 @@ export interface Doubted {
   readonly deviation: number;
 }
 
+/** One cell of the levers: its mean response and effect, cost and how well it was logged. */
 export interface CellInsight {
   readonly cell: string;
   readonly levels: readonly number[];
@@ -19,9 +24,12 @@ export interface CellInsight {
   /** Sum of the levers' costs of these levels; NaN where a lever has none declared. */
   readonly cost: number;
   readonly rows: number;
+  /** Logging probability of the cell, declared or estimated; null where it was never logged or is not known. */
+  readonly propensity: CellOverlap | null;
   readonly support: Support;
 }
 
+/** One level of one lever: its effect alone, averaged over the others, and at the margin. */
 export interface CurvePointInsight {
   readonly level: string;
   readonly dose: number;
@@ -35,6 +43,7 @@ export interface CurvePointInsight {
   readonly elasticity: number;
 }
 
+/** What two levers do together beyond what each does alone. */
 export interface InteractionInsight {
   readonly levers: readonly [string, string];
   readonly levels: readonly [string, string];
@@ -42,11 +51,13 @@ export interface InteractionInsight {
   readonly interaction: Doubted;
   /** By the sign of value -+ 1.96 deviations, and "unclear" where zero lies inside or there is one net only. */
   readonly label: "synergy" | "substitution" | "unclear";
-  /** Rows in the joint cell. */
+  /** Rows in the joint cell, and in the least of the four cells the interaction is made of. */
   readonly rows: number;
+  readonly fewestRows: number;
   readonly support: Support;
 }
 
+/** Everything a reader asks of a model of several levers: curves, cells, interactions, best cells, doubt. Plain data. */
 export interface LeverInsight {
   readonly units: number;
   readonly members: number;
@@ -55,6 +66,8 @@ export interface LeverInsight {
   readonly table: readonly CellInsight[];
   readonly curves: readonly { readonly lever: string; readonly points: readonly CurvePointInsight[] }[];
   readonly interactions: readonly InteractionInsight[];
+  /** Ranks of the interaction, of the first net, where the model has any. */
+  readonly ranks: readonly RankLoadings[];
   readonly monotone: { readonly byConstruction: boolean; readonly checked: number; readonly violations: number; readonly largest: number };
   readonly best: {
     readonly how: string;
@@ -63,6 +76,7 @@ export interface LeverInsight {
   readonly warnings: readonly string[];
 }
 
+/** Settings of `leverInsight`. */
 export interface InsightOptions {
   /** Units looked at, spread evenly over the rows. Defaults to 2000. */
   readonly units?: number;
@@ -73,6 +87,9 @@ export interface InsightOptions {
   /** Rows below which a cell counts as "few rows". Defaults to 30. */
   readonly few?: number;
 }
+
+// Share of a cell's mean probability below which its 5 % least likely units count as hardly ever given it.
+const unevenBelow = 0.1;
 
 /** What an analyst asks of a model of levers: surface, curves, interactions, monotonicity, best cells and how well each is supported. */
 export async function leverInsight(prediction: LeversPrediction, options: InsightOptions = {}): Promise<LeverInsight> {
@@ -89,7 +106,9 @@ export async function leverInsight(prediction: LeversPrediction, options: Insigh
   const doubted = (of: (mean: Float64Array) => number): Doubted => spread(means.map(of));
   const support = (cell: number): { rows: number; support: Support } => {
     const rows = logged.get(cell) ?? 0;
-    return { rows, support: rows === 0 ? "never logged" : rows < few ? "few rows" : "logged" };
+    const overlap = prediction.overlap?.get(cell);
+    const uneven = overlap !== undefined && overlap.low < unevenBelow * overlap.mean;
+    return { rows, support: rows === 0 ? "never logged" : rows < few ? "few rows" : uneven ? "some units only" : "logged" };
   };
   const table = Array.from({ length: m }, (_, j): CellInsight => {
     const levels = [...cells.subarray(j * width, (j + 1) * width)];
@@ -99,6 +118,7 @@ export async function leverInsight(prediction: LeversPrediction, options: Insigh
       response: doubted((mean) => mean[j]),
       effect: doubted((mean) => mean[j] - mean[0]),
       cost: costOf(grid, levels),
+      propensity: prediction.overlap?.get(cellOf(grid.sizes, levels)) ?? null,
       ...support(cellOf(grid.sizes, levels)),
     };
   });
@@ -117,6 +137,7 @@ export async function leverInsight(prediction: LeversPrediction, options: Insigh
       levels: [grid.levers[l].levels[a], grid.levers[k].levels[b]],
       interaction,
       label,
+      fewestRows: Math.min(...[levels, one(l, a), one(k, b), one(0, 0)].map((cell) => logged.get(cellOf(grid.sizes, cell)) ?? 0)),
       ...support(cellOf(grid.sizes, levels)),
     };
   });
@@ -138,6 +159,7 @@ export async function leverInsight(prediction: LeversPrediction, options: Insigh
     table,
     curves,
     interactions,
+    ranks: (await prediction.ranks?.({ to: Math.min(units, prediction.rows) })) ?? [],
     monotone,
     best: { how: choice.how, cells: best },
     warnings: warningsOf(best, grid, members, monotone),
@@ -155,6 +177,14 @@ function warningsOf(best: LeverInsight["best"]["cells"], grid: LeverGrid, member
         .slice(0, 3)
         .map(({ cell }) => cell)
         .join("; ")}): its response is the model's inference from other cells; try it on a few units first`,
+    );
+  const uneven = best.filter(({ support }) => support === "some units only");
+  if (uneven.length > 0)
+    out.push(
+      `${uneven
+        .slice(0, 3)
+        .map(({ cell }) => cell)
+        .join("; ")}: best for some units and logged, but hardly ever given to units of some kinds; for those its response is inferred`,
     );
   if (members === 1) out.push("one net only: there is no measure of doubt; fit with --members 5 or more");
   if (monotone.violations > 0)

@@ -8,6 +8,7 @@ import type { Contender, HeldOut } from "./heldOut.ts";
 import { segments } from "./segments.ts";
 import { armView, comparesArms, policyView, type View, withArm } from "./views.ts";
 
+/** What is scored, and how. */
 export interface Scoring {
   readonly metrics: readonly Metric[];
   /** Names of the contenders that the others are compared with. */

@@ -5,6 +5,7 @@ import { covariateDesign, type Design } from "./design.ts";
 import { infer, requireLevel } from "./inference.ts";
 import { type ArmRegression, armRegression, rowsWhere } from "./regression.ts";
 
+/** Settings of `adjustedEffects`. */
 export interface AdjustmentOptions extends Omit<EffectOptions, "estimator"> {
   /** Columns to adjust for, fixed before the treatment. Default to all features. */
   readonly covariates?: readonly string[];

@@ -13,6 +13,7 @@ import { covariateDesign, type Design } from "./design.ts";
 import { findings } from "./findings.ts";
 import { winsoriseOutcome } from "./winsorise.ts";
 
+/** Settings of `analyseExperiment`. */
 export interface AnalysisOptions {
   /** Outcomes to analyse. Default to all declared ones. */
   readonly outcomes?: readonly string[];
@@ -47,6 +48,7 @@ export interface ExperimentAnalysis {
   readonly findings: readonly string[];
 }
 
+/** One outcome of an experiment: what every arm did to it. */
 export interface OutcomeAnalysis {
   readonly outcome: string;
   readonly kind: OutcomeKind;
@@ -56,6 +58,7 @@ export interface OutcomeAnalysis {
   readonly winsorised?: { readonly above: number; readonly bound: number };
 }
 
+/** What one arm did to one outcome: plain, adjusted, corrected for how many were asked. */
 export interface ArmAnalysis {
   readonly arm: string;
   readonly plain: AverageEffect;

@@ -3,6 +3,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { type Clusters, type Contrast, contrasts } from "./contrast.ts";
 import { infer, type Reference, requireLevel } from "./inference.ts";
 
+/** Settings of `averageEffects`. */
 export interface EffectOptions {
   /** Outcome column; defaults to the primary one. */
   readonly outcome?: string;

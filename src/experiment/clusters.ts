@@ -1,6 +1,7 @@
 import { usageError } from "../base/errors.ts";
 import type { Clusters } from "./contrast.ts";
 
+/** How large the clusters are, and what they cost in precision. */
 export interface ClusterSummary {
   readonly clusters: number;
   readonly rows: number;

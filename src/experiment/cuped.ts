@@ -7,6 +7,7 @@ import { averageEffects, type AverageEffect, type EffectOptions, inverseWeights,
 import { covariateDesign } from "./design.ts";
 import { independentColumns, pick, rowsWhere, subMatrix } from "./regression.ts";
 
+/** Settings of `cupedEffects`. */
 export interface CupedOptions extends EffectOptions {
   /** Columns measured before the experiment; the outcome's own value then is the best one. Default to all features. */
   readonly covariates?: readonly string[];

@@ -2,6 +2,7 @@ import { usageError } from "../base/errors.ts";
 
 /** Corrections for several tests: of the chance of any false finding (bonferroni, holm), or of the share of false ones among the findings. */
 export const corrections = ["bonferroni", "holm", "benjamini-hochberg"] as const;
+/** Name of a correction of p-values for how many there are. */
 export type Correction = (typeof corrections)[number];
 
 /**

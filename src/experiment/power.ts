@@ -24,6 +24,7 @@ export interface Plan {
   readonly correlation?: number;
 }
 
+/** Rows that a plan needs. */
 export interface SampleSize {
   /** Rows of the control arm, of one treated arm, and of all arms. */
   readonly control: number;

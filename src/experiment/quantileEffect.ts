@@ -5,6 +5,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { missingNotes } from "./ate.ts";
 import { infer, requireLevel } from "./inference.ts";
 
+/** Settings of `quantileEffects`. */
 export interface QuantileEffectOptions {
   readonly outcome?: string;
   /** Which quantile, strictly between 0 and 1. Defaults to the median, 0.5. */

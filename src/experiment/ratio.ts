@@ -4,6 +4,7 @@ import { inverseWeights, knownChances } from "./ate.ts";
 import { contrasts } from "./contrast.ts";
 import { infer, type Reference, requireLevel } from "./inference.ts";
 
+/** Settings of `ratioEffects`. */
 export interface RatioOptions {
   /** Column summed above the line: clicks. */
   readonly numerator: string;

@@ -1,6 +1,7 @@
 import { usageError } from "../base/errors.ts";
 import { chi2Sf } from "../base/stats/chi2.ts";
 
+/** Whether the sizes of the arms fit the planned shares. */
 export interface SampleRatio {
   /** Shares the counts were held against, summing to 1. */
   readonly expected: readonly number[];

@@ -11,6 +11,7 @@ export type Tuning =
   /** Standard deviation of the effects expected, units of the outcome: the mixture of the mSPRT (Johari2022). */
   | { readonly tau: number };
 
+/** An interval and p-value that hold at every look. */
 export interface AlwaysValid {
   readonly interval: readonly [number, number];
   /** Of no effect; below alpha at any time with a chance of at most alpha, however often one looks. */
@@ -47,6 +48,7 @@ function mixing(tuning: Tuning, se: number, rows: number, alpha: number): number
   return (rows / tuning.tunedFor) * best;
 }
 
+/** Settings of `sequentialEffects`. */
 export interface SequentialOptions {
   readonly outcome?: string;
   /** Coverage of the whole sequence. Defaults to 0.95. */
@@ -71,6 +73,7 @@ export interface Look {
   readonly pValue: number;
 }
 
+/** Effect of an arm at one look, with an interval that holds at every look. */
 export interface SequentialEffect {
   readonly arm: string;
   readonly control: string;

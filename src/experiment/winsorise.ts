@@ -3,12 +3,14 @@ import { quantiles } from "../base/stats/quantile.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { numberColumn } from "../data/dataset.ts";
 
+/** Settings of `winsorise`. */
 export interface WinsoriseOptions {
   /** Quantiles beyond which values are pulled in. Default to 0 (none) below and 0.999 above. */
   readonly lower?: number;
   readonly upper?: number;
 }
 
+/** Values cut off at a bound, and how many were. */
 export interface Winsorised {
   /** The same values, those beyond the bounds set to them; missing ones stay missing. */
   readonly values: Float64Array;

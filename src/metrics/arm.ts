@@ -16,7 +16,10 @@ export interface Pair {
   readonly share: Float64Array | undefined;
 }
 
-/** @throws LiftwiseError (usage) when there are several treated arms and none is named, or the name is not one of them. */
+/**
+ * The rows of one treated arm and of control.
+ * @throws LiftwiseError (usage) when there are several treated arms and none is named, or the name is not one of them.
+ */
 export function pairOf(data: Dataset, arm?: string): Pair {
   const { arms } = data.treatment();
   const treated = arms.slice(1);

@@ -11,6 +11,7 @@ export interface Curve {
   readonly upper?: Float64Array;
 }
 
+/** Value of a metric with what is known of its error. */
 export interface Score {
   /** NaN where the data has no answer (one class, an empty arm in every part); `notes` then says why. */
   readonly value: number;

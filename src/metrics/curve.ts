@@ -9,6 +9,7 @@ import { tocAt } from "./rate.ts";
 import { drawCounts, unitsOf } from "./resample.ts";
 import { scored } from "./scored.ts";
 
+/** Settings of the curves: resamples, level, points. */
 export interface CurveSettings extends Partial<IntervalSettings> {
   /** The treated arm; needed when there are several. */
   readonly arm?: string;

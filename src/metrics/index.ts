@@ -54,7 +54,10 @@ export const metrics: readonly Metric[] = [
   pyliftAqini,
 ];
 
-/** @throws LiftwiseError (usage) for an id that does not exist, with the nearest one that does. */
+/**
+ * The metric with this id.
+ * @throws LiftwiseError (usage) for an id that does not exist, with the nearest one that does.
+ */
 export function metricById(id: string): Metric {
   const found = metrics.find((metric) => metric.id === id);
   if (found === undefined)

@@ -9,6 +9,7 @@ import { armOf, pointScore } from "./define.ts";
 import { drawCounts, type ResampleKind, type Units, unitsOf } from "./resample.ts";
 import { type Scored, scored } from "./scored.ts";
 
+/** Settings of standard errors and intervals of metrics. */
 export interface IntervalSettings {
   /** Resamples depend on its labels alone, so calls with the same stream and data see the same resamples: their differences are paired. */
   readonly rng: Rng;

@@ -117,16 +117,19 @@ function policyMetric<const Id extends string>(id: Id, method: Method, summary: 
   });
 }
 
+/** Mean outcome under a policy by inverse propensities: unbiased, and the widest. */
 export const policyValueIps: Metric<"policy-value-ips", Options<PolicyOptions>> = policyMetric(
   "policy-value-ips",
   "ips",
   "Mean outcome under the policy `treat where the score is above zero`, by inverse propensities",
 );
+/** The same with the weights scaled to one: a little bias for much less spread. */
 export const policyValueSnips: Metric<"policy-value-snips", Options<PolicyOptions>> = policyMetric(
   "policy-value-snips",
   "snips",
   "Mean outcome under the policy `treat where the score is above zero`, by self-normalised inverse propensities",
 );
+/** The same with the arm means as outcome model: exact where either they or the propensities are. */
 export const policyValueDr: Metric<"policy-value-dr", Options<PolicyOptions>> = policyMetric(
   "policy-value-dr",
   "dr",

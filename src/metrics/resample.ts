@@ -1,6 +1,7 @@
 import type { Rng } from "../base/rng.ts";
 import type { Dataset } from "../data/dataset.ts";
 
+/** How rows are resampled; see resample.ts. */
 export type ResampleKind = "half" | "poisson";
 
 /** Who is drawn: rows, or whole groups where the data has them, since rows of one group are not independent. */

@@ -16,6 +16,7 @@ export interface Scored {
 }
 
 /**
+ * Rows in the order of their scores, ready for metrics.
  * @param prediction one finite score a row
  * @param arm the treated arm to compare with control; needed when there are several and a metric compares arms
  * @throws LiftwiseError (data) when the lengths differ or a score is not finite

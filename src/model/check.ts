@@ -17,6 +17,8 @@ const wanted: Readonly<Record<Role, string>> = {
   potential: "columns of expected outcomes under each arm",
   effect: "columns of true effects",
   time: "a time column",
+  sample: "a column that tells history from experiment",
+  seller: "candidate sellers: one row for each user and seller, with the category of the seller and the incentive",
 };
 
 /** Whether the roles name a column for this part. */
@@ -35,6 +37,8 @@ export function roleGiven(roles: Roles, role: Role): boolean {
     potential: roles.potential,
     effect: roles.effect,
     time: roles.time,
+    sample: roles.sample,
+    seller: roles.sellers,
   };
   const given = value[role];
   if (given === undefined) return false;

@@ -18,7 +18,10 @@ export interface Predictions {
   uplift: UpliftPrediction;
   attribution: AttributionPrediction;
   levers: LeversPrediction;
+  sellers: SellersPrediction;
+  longterm: LongtermPrediction;
 }
+/** What a model is for; each task has a prediction type of its own. */
 export type Task = keyof Predictions;
 
 /** Predicted effects of n units, in units of the outcome, treated minus control. */
@@ -47,6 +50,22 @@ export interface CellQuery {
   readonly member?: number;
 }
 
+/** How likely units were to get into a cell when the data were logged, as declared or estimated: over all units, and for those least likely. */
+export interface CellOverlap {
+  readonly mean: number;
+  /** 5 % of the units have a lower probability. */
+  readonly low: number;
+}
+
+/** A rank of a low-rank interaction. */
+export interface RankLoadings {
+  readonly kind: "synergy" | "substitution";
+  /** Most that the rank adds to (synergy) or takes off (substitution) the sum of its levers' own parts, mean over units, on the scale on which levers add up. */
+  readonly strength: number;
+  /** For each lever, how much the rank depends on it, 0 to 1, and its part in the rank at each level, 1 at the top of the largest. */
+  readonly levers: readonly { readonly lever: string; readonly loading: number; readonly levels: readonly number[] }[];
+}
+
 /**
  * Expected outcomes of n units over the cells of several levers, computed for the cells that are asked for: the whole table may be far too large. The effect of
  * a cell is its response minus that of the baseline, cell 0. It stays usable until the fitted model is disposed of.
@@ -62,8 +81,96 @@ export interface LeversPrediction {
   responseOfOwn(cells: Int32Array, query?: CellQuery): Promise<Float64Array>;
   /** Rows the model was fitted on in each cell that was ever logged, by index of the cell. */
   readonly logged: ReadonlyMap<number, number>;
+  /** Logging probabilities of those cells, where they are known or were estimated. */
+  readonly overlap?: ReadonlyMap<number, CellOverlap>;
+  /** Ranks of the interaction, of the first net where there are several, where the model has any. */
+  readonly ranks?: (query?: CellQuery) => Promise<readonly RankLoadings[]>;
   /** Whether no level more can lower the response, by construction. */
   readonly monotone: boolean;
+  readonly notes?: readonly string[];
+}
+
+/** Predicted long-term effects of n units, in units of the outcome, treated minus control. */
+export interface LongtermPrediction {
+  /** The treated arms of the experiment, control left out. */
+  readonly arms: readonly string[];
+  /** Effect given what is known of a unit before the treatment: one array of n an arm. */
+  readonly effect: readonly Float64Array[];
+  /** The part of it that goes through the surrogates, where the model tells it apart; the rest, `effect` minus this, is direct. */
+  readonly indirect?: readonly Float64Array[];
+  /** Average effect over the experiment the model was fitted on, by arm. */
+  readonly average: readonly LongtermAverage[];
+  readonly notes?: readonly string[];
+}
+
+/** An average long-term effect over the units of an experiment, with its interval. */
+export interface LongtermAverage {
+  readonly arm: string;
+  readonly effect: number;
+  /** NaN where the method has none. */
+  readonly se: number;
+  readonly lower: number;
+  readonly upper: number;
+  readonly level: number;
+  readonly indirect?: number;
+  readonly direct?: number;
+}
+
+/** What one incentive changes: given against not given, every rival as planned. */
+export interface SellerFlip {
+  /** Row of the incentive. */
+  readonly row: number;
+  /** Rows of its user, itself among them. */
+  readonly rows: Int32Array;
+  /** Change of the spending at each of `rows`; at its own place the shop's own effect. */
+  readonly change: Float64Array;
+  /** Change of the user's spending outside the candidates. */
+  readonly outside: number;
+}
+
+/** Expected spending under an assignment. */
+export interface PlatformOutcome {
+  /** By row. */
+  readonly shops: Float64Array;
+  /** By user; zeros where the model has no such head. */
+  readonly outside: Float64Array;
+  /** By user: the sum of the user's shops in the order of their rows, and the outside. */
+  readonly total: Float64Array;
+}
+
+/**
+ * Expected spending of users at candidate sellers, in units of the outcome: rows of a user stand together in what is said of rivals, and every row is judged
+ * with the rivals' incentives as planned. It stays usable until the fitted model is disposed of.
+ */
+export interface SellersPrediction {
+  readonly rows: number;
+  readonly users: number;
+  /** User of each row, 0, 1, ... in order of first appearance. */
+  readonly user: Int32Array;
+  /** The plan that rivals follow, by row. */
+  readonly planned: Uint8Array;
+  /** Spending at the shop without and with its own incentive, and the difference: the effect on the shop. n each. */
+  readonly mu0: Float64Array;
+  readonly mu1: Float64Array;
+  readonly tau: Float64Array;
+  /** P(redeemed | given), and spending where redeemed and where not: mu1 = p m1 + (1 - p) m0. Where the model splits by redemption; MMoE and PLE have p alone. */
+  readonly p?: Float64Array;
+  readonly m1?: Float64Array;
+  readonly m0?: Float64Array;
+  /** The effect held between 0 and p m1, all that is possible if an incentive does nothing unless it is redeemed. */
+  readonly denoised?: Float64Array;
+  /** Spending without redemption beyond organic demand, (1 - p) (free m0 - m0): what an incentive would be booked with that did nothing. In exclusion mode. */
+  readonly attributedNoise?: Float64Array;
+  /** Whether rivals and the outside are in the model: else the platform's change is the shop's own. */
+  readonly competition: boolean;
+  /** Changes by single flips: one visit for each row. @param assignment of the rivals; the plan unless given */
+  flips(visit: (flip: SellerFlip) => void, assignment?: ArrayLike<number>): Promise<void>;
+  /** Effect of each row's incentive on the whole platform, rivals as assigned: as planned unless an assignment is given. */
+  platformNet(assignment?: ArrayLike<number>): Promise<Float64Array>;
+  /** @param assignment of each row, 0 or 1 */
+  platform(assignment: ArrayLike<number>): Promise<PlatformOutcome>;
+  /** Change of each user's platform total under an assignment (the plan unless given) against none at all. */
+  lift(assignment?: ArrayLike<number>): Promise<Float64Array>;
   readonly notes?: readonly string[];
 }
 
@@ -79,6 +186,7 @@ export interface AttributionPrediction {
   readonly notes?: readonly string[];
 }
 
+/** What a model needs, sees and can bear: checked by `fit` before anything is learned. */
 export interface Traits {
   /** Roles the data must have for `fit`. */
   readonly needs: readonly Role[];
@@ -123,11 +231,14 @@ export interface Model<Id extends string = string, T extends Task = Task, C exte
   readonly config: C;
   /** A config that fits in a moment on a few hundred rows: for the contract suite and `--quick` runs. */
   readonly quick?: z.input<C>;
+  /** What data must hold beyond its roles, where the model asks for more; called with the rows as they were given, so that errors can name them. */
+  check?(config: z.output<C>, data: Dataset): void;
   /** Config and data are already checked against schema and traits. */
   fit(config: z.output<C>, data: Dataset, context: FitContext): Promise<Fitted<T>>;
   restore(config: z.output<C>, state: State): Promise<Fitted<T>>;
 }
 
+/** A model that has learned: it predicts, gives its state and frees its memory. */
 export interface Fitted<T extends Task = Task> {
   /** What a reader of the result should know: loss curve, arm counts, warnings, engine. Plain JSON. */
   readonly report: Readonly<Record<string, Json>>;

@@ -12,6 +12,7 @@ import { contentOrder } from "./order.ts";
 import { madeOnce, preparedOnce, type SharedRun, sharedRun } from "./run.ts";
 import { conform, type FittedSchema, schemaOf } from "./schema.ts";
 
+/** Settings of `fit`. */
 export interface FitOptions {
   /** Input of the model's schema; defaults are filled in. */
   readonly config?: unknown;
@@ -67,6 +68,7 @@ export async function fit<T extends Task>(model: Model<string, T>, data: Dataset
   signal.throwIfAborted();
   const config = parse(model.config, options.config, `${model.id}: config`);
   checkTraits(model, data);
+  model.check?.(config as never, data);
   const needsOutcome = model.traits.needs.includes("outcome");
   const prepared = preparedOnce(shared, data, needsOutcome ? missingOutcome : "keep", () => prepare(data, needsOutcome ? missingOutcome : "keep"));
   checkArms(model, prepared);

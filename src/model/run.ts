@@ -10,6 +10,7 @@ export interface SharedRun {
   readonly made: WeakMap<Dataset, Map<string, Promise<unknown>>>;
 }
 
+/** What several fits on the same rows may share; hand the same one to each of them. */
 export function sharedRun(): SharedRun {
   return { prepared: new WeakMap(), made: new WeakMap() };
 }

@@ -29,6 +29,17 @@ const roles: z.ZodType<Roles> = z.strictObject({
   features: names,
   treatment: z.strictObject({ column: z.string(), control: z.string() }).optional(),
   levers: z.array(lever).optional(),
+  sellers: z
+    .strictObject({
+      category: z.string().optional(),
+      seller: z.string().optional(),
+      incentives: names,
+      planned: z.string().optional(),
+      redeemed: z.string().optional(),
+      platform: z.string().optional(),
+      arm: z.string().optional(),
+    })
+    .optional(),
   outcomes: names,
   labels: names.optional(),
   surrogates: names.optional(),

@@ -20,10 +20,12 @@ export interface FittedSchema {
 /** @param sees the roles `predict` is shown */
 export function schemaOf(data: Dataset, sees: readonly Role[]): FittedSchema {
   const seen = data.restrict(sees);
+  // Names of users and shops are told apart, never learned: the next data brings others.
+  const names = new Set([seen.roles.group, seen.roles.sellers?.seller]);
   const columns = seen.columns.map((column) => ({
     name: column.name,
     kind: column.kind,
-    ...(column.kind !== "number" && column.levels !== undefined ? { levels: column.levels } : {}),
+    ...(column.kind !== "number" && column.levels !== undefined && !(names.has(column.name) && sees.includes("seller")) ? { levels: column.levels } : {}),
   }));
   const outcome = data.roles.outcomes[0];
   // Through JSON, so that a schema just made equals one read from a file.

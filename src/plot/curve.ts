@@ -3,6 +3,7 @@ import { chart, drawable, emptyChart, extent, finite, type Look, padded, panels,
 import { ink, palette, plain, seriesColor, seriesDash, type Unit } from "./theme.ts";
 import { thin } from "./thin.ts";
 
+/** A curve and its name in the legend. */
 export interface NamedCurve {
   readonly name: string;
   readonly curve: Curve;

@@ -1,6 +1,7 @@
 import { chart, drawable, emptyChart, extent, finite, type Look, type Spec, titled } from "./spec.ts";
 import { decimalsOf, diverging, fixed, ink, sequential } from "./theme.ts";
 
+/** One cell of a heat plot. */
 export interface HeatCell {
   readonly x: string;
   readonly y: string;

@@ -3,6 +3,7 @@ import { compact } from "./compact.ts";
 import { canDraw, fontFiles, fontPath, textWidth } from "./font.ts";
 import type { Spec } from "./spec.ts";
 
+/** Settings of `toPng`. */
 export interface PngOptions {
   /** Pixels of the picture per pixel of the specification. Defaults to 2. */
   readonly scale?: number;

@@ -19,6 +19,7 @@ export const fontFamily = "'Source Sans 3', 'Source Sans Pro', 'Liftwise Text', 
 /** Dashes for series beyond the sixth, which share a colour with an earlier one. */
 const dashes: readonly (readonly number[])[] = [[], [7, 3], [2, 2]];
 
+/** Colour of the k-th series. */
 export function seriesColor(index: number): string {
   return palette[index % palette.length];
 }
@@ -90,6 +91,7 @@ export interface Unit {
   readonly name: string;
 }
 
+/** Values printed as they are. */
 export const plain: Unit = { scale: 1, suffix: "", name: "" };
 /** For differences of shares and probabilities. */
 export const percentagePoints: Unit = { scale: 100, suffix: "pp", name: "percentage points" };

@@ -3,6 +3,7 @@ export interface Html {
   readonly html: string;
 }
 
+/** What a page may hold: text, which is escaped, and pieces of HTML. */
 export type Content = Html | string | number | null | undefined | false | readonly Content[];
 
 /** Template for HTML: what is put in is escaped unless it is a piece of HTML; lists are joined; null, undefined and false leave nothing. */

@@ -7,7 +7,7 @@ import { figure, list, notice, paragraph, type Section, section, sideBySide, sub
 
 /** Chapters of a report on several levers: surface, curves, interactions, best cells, support. */
 export async function leverSections(insight: LeverInsight): Promise<Section[]> {
-  return [await surfaceSection(insight), await curveSection(insight), interactionSection(insight), choiceSection(insight)];
+  return [await surfaceSection(insight), await curveSection(insight), await interactionSection(insight), choiceSection(insight)];
 }
 
 /** A report on several levers as one HTML file. @param facts model, data and rows in one line */
@@ -33,11 +33,16 @@ async function surfaceSection({ levers, table: cells, units, cells: count }: Lev
           x: levers[l].levels[levels[l]],
           y: levers[k].levels[levels[k]],
           value: effect.value,
-          text: `${fixed(effect.value, 2, true)}${support === "logged" ? "" : support === "few rows" ? " ?" : " ??"}`,
+          text: `${fixed(effect.value, 2, true)}${support === "logged" ? "" : support === "never logged" ? " ??" : " ?"}`,
         })),
         { title: `${levers[l].name} and ${levers[k].name}`, xTitle: levers[l].name, yTitle: levers[k].name, valueTitle: "Effect" },
       );
-      maps.push(await figure(map, "Mean effect against the baseline, other levers at theirs; ?? marks cells that were never logged, ? those with few rows."));
+      maps.push(
+        await figure(
+          map,
+          "Mean effect against the baseline, other levers at theirs; ?? marks cells that were never logged, ? those with few rows or given to some units only.",
+        ),
+      );
     }
   }
   return section("Response surface", html`${sideBySide(...maps)}`, {
@@ -85,32 +90,63 @@ async function curveSection({ curves }: LeverInsight): Promise<Section> {
   return section("Each lever by itself", html`${sideBySide(...figures)}${table({ columns, rows, label: "Curves" })}`, { short: "Curves" });
 }
 
-function interactionSection({ interactions }: LeverInsight): Section {
+async function interactionSection({ interactions, levers, ranks }: LeverInsight): Promise<Section> {
+  const maps: Awaited<ReturnType<typeof figure>>[] = [];
+  for (const [l, one] of levers.entries()) {
+    for (const other of levers.slice(l + 1)) {
+      const shown = interactions.filter((found) => found.levers[0] === one.name && found.levers[1] === other.name);
+      const map = heatPlot(
+        shown.map(({ levels, interaction: { value }, label }) => ({
+          x: levels[0],
+          y: levels[1],
+          value,
+          text: `${fixed(value, 2, true)}${label === "unclear" ? " ~" : ""}`,
+        })),
+        { title: `${one.name} with ${other.name}`, xTitle: one.name, yTitle: other.name, valueTitle: "Interaction" },
+      );
+      maps.push(await figure(map, "Above zero synergy, below zero substitution; ~ marks what the nets do not agree on, or one net alone cannot tell."));
+    }
+  }
   const rows = [...interactions]
     .sort((a, b) => Math.abs(b.interaction.value) - Math.abs(a.interaction.value))
     .slice(0, 40)
-    .map(({ levers, levels, interaction, label, rows: logged, support }) => [
-      `${levers[0]} ${levels[0]} with ${levers[1]} ${levels[1]}`,
+    .map(({ levers: pair, levels, interaction, label, rows: logged, fewestRows, support }) => [
+      `${pair[0]} ${levels[0]} with ${pair[1]} ${levels[1]}`,
       number(interaction.value),
       Number.isFinite(interaction.deviation) ? number(interaction.deviation) : "-",
       label,
-      support === "never logged" ? "never logged" : countText(logged),
+      support === "never logged" ? support : countText(logged),
+      countText(fewestRows),
     ]);
   const columns = [
     { title: "Levels" },
     { title: "Interaction", kind: "number" as const },
     { title: "Doubt (sd)", kind: "number" as const },
     { title: "Label" },
-    { title: "Rows", kind: "number" as const },
+    { title: "Rows together", kind: "number" as const },
+    { title: "Fewest of the four cells", kind: "number" as const },
   ];
   return section(
     "Interactions",
-    table({ columns, rows, label: "Interactions", notes: ["What both levers do together beyond the sum of what each does alone. The 40 largest."] }),
+    html`${sideBySide(...maps)}${table({ columns, rows, label: "Interactions", notes: ["What both levers do together beyond the sum of what each does alone. The 40 largest."] })}${ranks.length === 0 ? "" : rankPart(ranks)}`,
     {
       short: "Interactions",
       lede: "Synergy: more than the sum. Substitution: less. Unclear: the ensemble's nets do not agree on the sign, or there is one net only.",
     },
   );
+}
+
+function rankPart(ranks: LeverInsight["ranks"]): ReturnType<typeof subsection> {
+  const rows = ranks.map(({ kind, strength, levers }, r) => [String(r + 1), kind, number(strength), ...levers.map(({ loading }) => loading.toFixed(2))]);
+  const columns = [
+    { title: "Rank" },
+    { title: "Kind" },
+    { title: "Strength", kind: "number" as const },
+    ...ranks[0].levers.map(({ lever }) => ({ title: lever, kind: "number" as const })),
+  ];
+  const note =
+    "Loadings of the first net, 0 to 1. Synergy: how much of the rank is lost without the lever. Substitution: what the lever pours in, relative to the one that pours in most. Strength: what the rank gives at the top levels beyond the sum of what it gives to each lever alone.";
+  return subsection("What the ranks are made of", table({ columns, rows, label: "Ranks", notes: [note] }));
 }
 
 function choiceSection({ best, monotone, warnings }: LeverInsight): Section {

@@ -38,6 +38,7 @@ export function pPhrase(p: number): string {
   return p < 0.001 ? "p\u00a0<\u00a00.001" : `p\u00a0=\u00a0${pText(p)}`;
 }
 
+/** A count as text, thousands set apart. */
 export function countText(count: number): string {
   return fixed(count, 0);
 }

@@ -6,6 +6,7 @@ import type { Section } from "./part.ts";
 import { script } from "./script.ts";
 import { style } from "./style.ts";
 
+/** A whole page: title, sections, footer. */
 export interface Page {
   readonly title: string;
   /** What sort of document it is, above the title: "Uplift comparison". */

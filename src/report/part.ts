@@ -20,10 +20,12 @@ export function subsection(title: string, body: Content, level: 3 | 4 = 3): Html
   return html`<div class="part"><h${level}>${title}</h${level}>${body}</div>`;
 }
 
+/** A paragraph. */
 export function paragraph(text: Content): Html {
   return html`<p>${text}</p>`;
 }
 
+/** A list of items. */
 export function list(items: readonly Content[]): Html {
   return html`<ul>${items.map((item) => html`<li>${item}</li>`)}</ul>`;
 }
@@ -55,6 +57,7 @@ export function inlineSvg(svg: string): Html {
   );
 }
 
+/** One column of a table in a page. */
 export interface TableColumn {
   readonly title: Content;
   /** Numbers stand to the right. Defaults to text. */
@@ -69,6 +72,7 @@ export interface Cell {
   readonly strong?: boolean;
 }
 
+/** Settings of a table in a page. */
 export interface TableOptions {
   readonly columns: readonly TableColumn[];
   /** The first cell of a row names it. */

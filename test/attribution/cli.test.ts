@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { main } from "../../src/cli/main.ts";
+import { expectClose, float64 } from "../tolerance.ts";
 
 let folder = "";
 beforeAll(async () => {
@@ -53,6 +54,31 @@ describe("liftwise attribute", () => {
     expect(result.notes).toEqual(["1 rows repeat another in every column used: counted once"]);
   });
 
+  test("the log of simulated clicks shows the distance of every mechanism to what the touches caused", async () => {
+    const clicks = join(folder, "clicks");
+    expect((await run("data", "clicks", clicks, "--clicks", "20000", "--files", "2", "--ads", "500")).code).toBe(0);
+    const words = ["attribute", join(clicks, "touches.parquet"), "--user", "journey", "--time", "time", "--channel", "channel", "--conversion", "converted"];
+    const { code, out } = await run(
+      ...words,
+      "--contribution",
+      "contribution",
+      "--value",
+      "value",
+      "--cost",
+      "cost",
+      "--mechanisms",
+      "first,last,linear",
+      "--json",
+    );
+    expect(code).toBe(0);
+    const { truth, mechanisms, conversions } = JSON.parse(out);
+    const total = (list: number[]): number => list.reduce((sum, v) => sum + v, 0);
+    for (const { conversions: credit } of mechanisms) expectClose(total(credit), conversions, float64);
+    // What the touches caused is most of all conversions, and credit is not far from it.
+    expect(total(truth.conversions)).toBeGreaterThan(0.6 * conversions);
+    for (const distance of truth.distance) expect(distance > 0 && distance < 0.3).toBe(true);
+  });
+
   test("aggregated paths, a table for people, and a folder with JSON and page", async () => {
     const target = join(folder, "out");
     const { code, out } = await run(
@@ -82,6 +108,79 @@ describe("liftwise attribute", () => {
     [["attribute", "FOLDER/paths.csv", "--path", "path"], /--conversions is missing/, 2],
     [["attribute", "FOLDER/paths.csv", "--path", "path", "--conversions", "yes", "--mechanisms", "marcov"], /did you mean "markov"/, 2],
     [["attribute", "FOLDER/paths.csv", "--path", "path", "--conversions", "yes", "--mechanisms", "data-driven"], /every journey converts/, 3],
+  ])("%s", async (words, message, exit) => {
+    const { code, err } = await run(...words.map((word) => word.replace("FOLDER", folder)));
+    expect([code, err]).toEqual([exit, expect.stringMatching(message)]);
+  });
+});
+
+describe("conversion models on the command line", () => {
+  test("fit --task attribution, evaluate, predict and describe work on a folder of click files, and tell what comes next", async () => {
+    const clicks = join(folder, "small");
+    await run("data", "clicks", clicks, "--clicks", "6000", "--files", "2", "--ads", "200");
+    const [model, page, predictions] = ["model", "model.html", "predictions.csv"].map((name) => join(folder, name));
+    const fitted = await run("fit", clicks, "--task", "attribution", "--main", "linear", "--auxiliaries", "last,mta", "--batch", "512", "--out", model);
+    expect([fitted.code, fitted.out, fitted.err]).toEqual([
+      0,
+      expect.stringMatching(/^moae fitted to the linear mechanism on \d+ rows/),
+      expect.stringContaining(`evaluate ${clicks}`),
+    ]);
+    const judged = await run("evaluate", clicks, "--model", model, "--report", page, "--replicates", "20", "--json");
+    expect(judged.code).toBe(0);
+    const result = JSON.parse(judged.out);
+    expect(result).toMatchObject({ model: "moae", main: "linear", report: page });
+    expect(result.calibration.map(({ head }: { head: string }) => head)).toEqual(["main (linear)", "last", "mta"]);
+    expect(result.paths.map(({ length }: { length: string }) => length)).toEqual(["1", "2-3", "4-6", "7+"]);
+    expect(result.metrics.gauc.interval).toHaveLength(2);
+    const html = await readFile(page, "utf8");
+    for (const text of ["Conversion model", "By length of the path", "Calibration of the main head"]) expect(html).toContain(text);
+    expect((await run("predict", model, clicks, "--out", predictions)).code).toBe(0);
+    expect((await readFile(predictions, "utf8")).split("\n")[0]).toBe("user_id,conversion,conversion_last,conversion_mta");
+    const described = JSON.parse((await run("data", "describe", clicks, "--json")).out);
+    expect(described.parts[0]).toMatchObject({ part: "train", files: 2 });
+  });
+
+  test("a table of clicks: labels are named, users by --group, and evaluate reads them by their names", async () => {
+    const rows = Array.from({ length: 400 }, (_, i) => `u${i % 40},${i % 7},${"abc"[i % 3]},${Number(i % 7 === 1)},${i % 7 === 1 ? 0.5 : 0}`);
+    const file = join(folder, "table.csv");
+    await writeFile(file, `user_id,ad,place,last,linear\n${rows.join("\n")}\n`);
+    const model = join(folder, "table-model");
+    const words = [
+      "fit",
+      file,
+      "--task",
+      "attribution",
+      "--model",
+      "natal",
+      "--auxiliaries",
+      "linear",
+      "--group",
+      "user_id",
+      "--epochs",
+      "15",
+      "--batch",
+      "100",
+      "--out",
+      model,
+    ];
+    expect((await run(...words)).err).toMatch(/--labels is missing/);
+    const fitted = await run(...words, "--labels", "last,linear");
+    expect([fitted.code, fitted.err]).toEqual([0, expect.any(String)]);
+    const { metrics } = JSON.parse((await run("evaluate", file, "--model", model, "--replicates", "0", "--json")).out);
+    expect(metrics.gauc.value).toBeGreaterThan(0.95);
+  });
+
+  test.each([
+    [["evaluate", "FOLDER/log.csv", "--outcome", "conv"], /--score is missing/, 2],
+    [["evaluate", "FOLDER/log.csv", "--model", "FOLDER/model", "--score", "cost"], /--score does not go with --model/, 2],
+    [["evaluate", "FOLDER/log.csv", "--model", "FOLDER/model"], /there is no column/, 3],
+    [
+      ["fit", "FOLDER/log.csv", "--model", "t-learner", "--labels", "conv", "--treatment", "conv", "--outcome", "cost", "--out", "FOLDER/x"],
+      /--labels: only models of task attribution/,
+      2,
+    ],
+    [["fit", "FOLDER", "--task", "attribution", "--out", "FOLDER/x"], /holds neither train/, 3],
+    [["attribute", "FOLDER/paths.csv", "--path", "path", "--conversions", "yes", "--contribution", "no"], /--contribution is a column of a log of touches/, 2],
   ])("%s", async (words, message, exit) => {
     const { code, err } = await run(...words.map((word) => word.replace("FOLDER", folder)));
     expect([code, err]).toEqual([exit, expect.stringMatching(message)]);

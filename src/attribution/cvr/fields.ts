@@ -38,6 +38,7 @@ export function similarityHistogram(cosines: ArrayLike<number>, length: number):
       histogram[i * similarityBins + Math.floor((clamped + 1) * (similarityBins / 2))]++;
     }
   }
-  for (let k = 0; k < histogram.length; k++) histogram[k] = Math.log2(1 + histogram[k]);
+  const logarithm = Float32Array.from({ length: length + 1 }, (_, count) => Math.log2(1 + count));
+  for (let k = 0; k < histogram.length; k++) histogram[k] = logarithm[histogram[k]];
   return histogram;
 }

@@ -9,6 +9,8 @@ export interface ConversionNetOptions extends TrunkOptions {
   readonly main: Mechanism;
   /** May hold the main mechanism itself: a second head for the same label. */
   readonly auxiliaries: readonly Head[];
+  /** Gradients of the losses will be changed one by one: heads then share no product, so that what a loss does not reach can be told. Defaults to false. */
+  readonly apart?: boolean;
 }
 
 /** Logits by head: `main`, and `auxiliary.<head>` for each auxiliary one; [rows, classes]. */
@@ -30,11 +32,11 @@ export function attentionBlock(name: string): string {
  * Equal to the official implementation at the same weights; test/attribution/cvr holds it to that.
  */
 export function conversionNet(fields: ClickFields, options: ConversionNetOptions): Layer<[batch: Readonly<Record<string, Tensor>>], Logits> {
-  const { structure, main, auxiliaries } = options;
+  const { structure, main, auxiliaries, apart } = options;
   const bottom = trunk(fields, options);
   const names = ["main", ...(structure.auxiliaries ? auxiliaries.map(auxiliaryName) : [])];
   const classes = [main as Head, ...auxiliaries].map(classesOf);
-  const middle = expertsOf(structure, bottom.outputs, names);
+  const middle = expertsOf(structure, bottom.outputs, names, apart);
   const towers = names.map((_, i) => tower(classes[i]));
   const fuse = structure.fusion ? towerWidths.map((width) => nn.dense(width * names.length, width, { start: fanIn })) : [];
   const init: Init = {
@@ -92,12 +94,12 @@ function tower(classes: number): Layer<[x: Tensor, activate: (layer: number, raw
 }
 
 /** What each head's tower reads, in the order of `names`. */
-function expertsOf(structure: Structure, inputs: number, names: readonly string[]): Layer<[x: Tensor], Tensor[]> {
+function expertsOf(structure: Structure, inputs: number, names: readonly string[], apart?: boolean): Layer<[x: Tensor], Tensor[]> {
   const make = (): nn.Expert => expert(inputs, expertWidth);
   const tasks = names.length;
-  if (structure.experts === "shared") return nn.mmoe({ inputs, tasks, expert: make, experts: 2 });
-  if (structure.experts === "private") return nn.ple({ inputs, tasks, expert: make, shared: 1, perTask: 1 });
-  if (structure.experts === "gated") return gatedExperts(inputs, tasks, make);
+  if (structure.experts === "shared") return nn.mmoe({ inputs, tasks, expert: make, experts: 2, apart });
+  if (structure.experts === "private") return nn.ple({ inputs, tasks, expert: make, shared: 1, perTask: 1, apart });
+  if (structure.experts === "gated") return gatedExperts(inputs, tasks, make, apart);
   const one = make();
   return { init: { expert: one.init }, apply: (weights, x) => new Array<Tensor>(tasks).fill(one.apply(weights.expert as never, x)) };
 }
@@ -106,7 +108,7 @@ function expertsOf(structure: Structure, inputs: number, names: readonly string[
  * HoME (Wang2024home) as the benchmark has it. Its self-gates are a softmax over a single expert, which is 1: the private expert is
  * added whole, and the gates' weights would never learn, so there are none here.
  */
-function gatedExperts(inputs: number, tasks: number, make: () => nn.Expert): Layer<[x: Tensor], Tensor[]> {
+function gatedExperts(inputs: number, tasks: number, make: () => nn.Expert, apart?: boolean): Layer<[x: Tensor], Tensor[]> {
   const gated = Array.from({ length: tasks + 1 }, () => ({ filter: featureGate(inputs), expert: make() }));
   const gates = Array.from({ length: tasks }, () => nn.gate(inputs, 2));
   return {
@@ -120,7 +122,9 @@ function gatedExperts(inputs: number, tasks: number, make: () => nn.Expert): Lay
         readonly gates: Readonly<Record<string, Part>>;
       };
       const [common, ...own] = gated.map(({ filter, expert }, i) => expert.apply(w.experts[i].expert, filter.apply(w.experts[i].filter, x)));
-      return own.map((expert, i) => add(nn.mixture([common, expert], gates[i].apply(w.gates[i], x)), expert));
+      const chosen = gates.map((_, i) => w.gates[i]);
+      const shares = nn.gatesOn(x, chosen, apart);
+      return own.map((expert, i) => add(nn.mixture([common, expert], shares[i]), expert));
     },
   };
 }

@@ -17,6 +17,7 @@ import { cartesianClass, type Head, mechanisms, structures } from "./structure.t
 import { toDataset } from "./rows.ts";
 import { headsOf, labelColumn, trainConversion } from "./train.ts";
 
+/** Settings of `fitClicks`. */
 export interface ClickFitOptions {
   readonly config?: unknown;
   /** Defaults to 1. */

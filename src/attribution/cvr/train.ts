@@ -22,7 +22,7 @@ export function netOf(
   lazy = true,
 ): c.Layer<[batch: Readonly<Record<string, c.Tensor>>], Logits> {
   const { heads } = auxiliariesOf(config, structure.auxiliaries);
-  return conversionNet(fields, { structure, main: config.main, auxiliaries: heads, width: config.width, lazy });
+  return conversionNet(fields, { structure, main: config.main, auxiliaries: heads, width: config.width, lazy, apart: (config.surgery ?? "none") !== "none" });
 }
 
 export interface Training {

@@ -49,7 +49,7 @@ export function trunk(fields: ClickFields, { width, lazy }: TrunkOptions): Trunk
       const side = concat(ad, 1);
       const read = fields.sequences.map(({ name, table }, i) => readers[i].apply(w.readers[i], queries[i].apply(w.queries[i], side), look(table, name)));
       const histograms = fields.similarities.map((name) => mul(batch[name], w.similarity[name]));
-      const parts = [...user, ...ad, ...read, ...(histograms.length > 0 ? [histograms.reduce(add)] : [])];
+      const parts = [...user, side, ...read, ...(histograms.length > 0 ? [histograms.reduce(add)] : [])];
       return norm.apply(w.norm, concat(parts, 1));
     },
   };

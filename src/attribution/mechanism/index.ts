@@ -12,6 +12,7 @@ export { markov, type MarkovResult } from "./markov.ts";
 export { byChannelWeight, byRule, first, last, linear, positionBased, type Rule, timeDecay } from "./rules.ts";
 export { shapley, type ShapleyOptions, type ShapleyResult } from "./shapley.ts";
 
+/** Settings of attribution mechanisms. */
 export interface MechanismOptions {
   /** Days (or touches, where times are not known) in which the weight of a touch halves. Defaults to 7. */
   readonly halfLife?: number;
@@ -56,7 +57,10 @@ export const attributionMechanisms: readonly AttributionMechanism[] = [
   },
 ];
 
-/** @throws LiftwiseError (usage) with the nearest id */
+/**
+ * The attribution mechanism with this id.
+ * @throws LiftwiseError (usage) with the nearest id
+ */
 export function mechanismById(id: string): AttributionMechanism {
   const ids = attributionMechanisms.map((mechanism) => mechanism.id);
   const found = attributionMechanisms.find((mechanism) => mechanism.id === id);

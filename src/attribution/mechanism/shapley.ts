@@ -8,6 +8,7 @@ export interface ShapleyResult extends ChannelCredit {
   readonly exact: boolean;
 }
 
+/** Settings of `shapley`. */
 export interface ShapleyOptions {
   /**
    * What a set of channels is worth (Zhao2018):

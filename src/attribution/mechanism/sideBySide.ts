@@ -19,6 +19,7 @@ export interface ChannelReport {
   readonly notes: readonly string[];
 }
 
+/** Credit of every channel under one mechanism. */
 export interface MechanismReport {
   readonly id: string;
   readonly conversions: readonly number[];
@@ -29,6 +30,7 @@ export interface MechanismReport {
   readonly roas: readonly (number | null)[];
 }
 
+/** Settings of `sideBySide`. */
 export interface SideBySideOptions {
   readonly mechanisms: readonly AttributionMechanism[];
   readonly halfLife?: number;

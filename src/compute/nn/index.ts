@@ -4,7 +4,7 @@ export { linearMmd, rbfMmd, squaredDistances, wasserstein, type WassersteinOptio
 export { dense, type DenseOptions, mlp, type MlpOptions } from "./dense.ts";
 export { dropout } from "./dropout.ts";
 export { embedding, type EmbeddingOptions } from "./embedding.ts";
-export { type Expert, type ExpertsOptions, gate, mixture, mixtures, mmoe, ple, several } from "./experts.ts";
+export { type Expert, gatesOn, type ExpertsOptions, gate, mixture, mixtures, mmoe, ple, several } from "./experts.ts";
 export { gru, type GruOptions, type Recurrent } from "./gru.ts";
 export { layerNorm } from "./layerNorm.ts";
 export { bceWithLogits, huber, poisson, softmaxCrossEntropy, squaredError, type Ziln, ziln, zilnMean } from "./losses.ts";

@@ -1,5 +1,5 @@
-import { expand, mean, mul, reshape } from "../ops/index.ts";
-import type { Tensor } from "../tensor.ts";
+import { expand, matmul, mean, mul, reshape } from "../ops/index.ts";
+import { constant, type Tensor } from "../tensor.ts";
 import type { Layer, Tensors } from "../weights.ts";
 import { dense } from "./dense.ts";
 
@@ -21,9 +21,43 @@ export function squeezeExcitation(
     init: { down: down.init, up: up.init },
     apply: (weights, x) => {
       const w = weights as { down: Tensors; up: Tensors };
+      if (over === "groups") return mul(x, spread(up.apply(w.up, down.apply(w.down, averaged(x, groups, groupWidth))), groups, groupWidth));
       const parts = reshape(x, [x.shape[0], groups, groupWidth]);
-      const factors = up.apply(w.up, down.apply(w.down, mean(parts, over === "groups" ? 1 : 2)));
-      return reshape(mul(parts, expand(factors, over === "groups" ? 1 : -1)), x.shape);
+      const factors = up.apply(w.up, down.apply(w.down, mean(parts, 2)));
+      return reshape(mul(parts, expand(factors, -1)), x.shape);
     },
   };
+}
+
+const averages = new WeakMap<Tensor, Map<number, Tensor>>();
+
+/**
+ * Mean over the groups, as a product with a matrix of 1 / groups: engines stretch rows of 16 slowly, there and in the gradient. Of all layers that read
+ * x it is one tensor, so that its gradient goes back to x once.
+ */
+function averaged(x: Tensor, groups: number, width: number): Tensor {
+  const known = averages.get(x) ?? new Map<number, Tensor>();
+  averages.set(x, known);
+  const found = known.get(groups) ?? matmul(x, identities(groups, width, 1 / groups), { transposeB: true });
+  known.set(groups, found);
+  return found;
+}
+
+/** [rows, width] repeated for each group: [rows, groups * width]. */
+function spread(factors: Tensor, groups: number, width: number): Tensor {
+  return matmul(factors, identities(groups, width, 1));
+}
+
+const stencils = new Map<string, Tensor>();
+
+/** [width, groups * width]: identity matrices side by side, times `value`. */
+function identities(groups: number, width: number, value: number): Tensor {
+  const key = `${groups} ${width} ${value}`;
+  const known = stencils.get(key);
+  if (known !== undefined) return known;
+  const entries = new Array<number>(width * groups * width).fill(0);
+  for (let k = 0; k < width; k++) for (let g = 0; g < groups; g++) entries[k * groups * width + g * width + k] = value;
+  const made = constant(entries, [width, groups * width]);
+  stencils.set(key, made);
+  return made;
 }

@@ -43,6 +43,9 @@ const isScalar = (x: Operand, value: number): boolean => (typeof x === "number" 
 export function add(a: Operand, b: Operand): Tensor {
   if (isScalar(b, 0)) return asTensor(a);
   if (isScalar(a, 0)) return asTensor(b);
+  // Gradients of differences arrive so: one pass less.
+  if (typeof b !== "number" && b.op === "neg") return binary("sub", a, b.inputs[0]);
+  if (typeof a !== "number" && a.op === "neg") return binary("sub", b, a.inputs[0]);
   return binary("add", a, b);
 }
 export function sub(a: Operand, b: Operand): Tensor {

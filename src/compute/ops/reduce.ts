@@ -1,6 +1,6 @@
 import { usageError } from "../../base/errors.ts";
 import { axisOf, constant, type Dim, node, product, type Shape, type Tensor } from "../tensor.ts";
-import { add, div, equal, exp, log, mul, neg, select, sqrt, square, stopGradient, sub } from "./elementwise.ts";
+import { add, div, equal, exp, log, mul, neg, reciprocal, select, sqrt, square, stopGradient, sub } from "./elementwise.ts";
 import { broadcastTo, reshape } from "./shape.ts";
 
 export interface ReduceOptions {
@@ -62,7 +62,8 @@ export function weightedMean(x: Tensor, w?: Tensor): Tensor {
 /** Mean 0 and variance 1 over the last axis, before any learned scale: (x - mean) / sqrt(variance + epsilon). */
 export function standardise(x: Tensor, epsilon = 1e-5): Tensor {
   const centred = sub(x, mean(x, -1, { keep: true }));
-  return div(centred, sqrt(add(mean(square(centred), -1, { keep: true }), epsilon)));
+  // Multiplied by one number a row: its gradient takes fewer passes than that of a division.
+  return mul(centred, reciprocal(sqrt(add(mean(square(centred), -1, { keep: true }), epsilon))));
 }
 
 /** Sum over axes by which `x` was stretched from `shape`. */

@@ -48,10 +48,10 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
         into[nextName(denseName)] = state.spare.w;
       }
       try {
-        for (const port of ports) port.bringIn(state, feeds);
+        for (const port of ports) port.bringIn(state, feeds, into);
         const results = await program.run(feeds, into);
         if (numbers !== undefined) {
-          for (const port of ports) port.move(state, results, numbers);
+          for (const port of ports) port.move(state, feeds, results, numbers);
           if (plan.graph.outputs[nextName(denseName)] !== undefined) [state.dense, state.spare] = [state.spare, state.dense];
           state.steps++;
         }
@@ -66,8 +66,8 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
 
 /** Brings the rows of a lazy table that a batch names into a step, and moves them by their gradients. */
 interface TablePort {
-  bringIn(state: TrainingState, feeds: Record<string, Value>): void;
-  move(state: TrainingState, results: Readonly<Record<string, Value>>, numbers: StepNumbers): void;
+  bringIn(state: TrainingState, feeds: Record<string, Value>, into: Record<string, Float32Array | Float64Array>): void;
+  move(state: TrainingState, feeds: Readonly<Record<string, Value>>, results: Readonly<Record<string, Value>>, numbers: StepNumbers): void;
   clear(): void;
 }
 
@@ -75,9 +75,10 @@ function tablePort(plan: StepPlan, rule: Optimiser | undefined, { name, weight, 
   const index = new RowIndex(name, rows);
   const [values, sums] = [new Scratch(), new Scratch()];
   const plannedMove = plan.moves.get(name);
+  const places = plannedMove?.parts?.map(() => new Scratch());
   let named: Int32Array = new Int32Array(0);
   return {
-    bringIn: (state, feeds) => {
+    bringIn: (state, feeds, into) => {
       const columns = plan.lookups.get(name) ?? [];
       for (const column of columns) index.mark(feeds[columnPrefix + column].data, column);
       named = index.order();
@@ -86,8 +87,12 @@ function tablePort(plan: StepPlan, rule: Optimiser | undefined, { name, weight, 
       const data = values.get(named.length * width, w);
       takeRowsOf(w, width, named, data);
       feeds[tableName(name)] = { data, shape: [named.length, ...weight.shape.slice(1)] };
+      // Gradients of long sequences are the largest results by far: they go to the same memory in each step.
+      plannedMove?.parts?.forEach(({ column }, k) => {
+        if (column !== undefined) into[gradientName(name, k)] = (places as Scratch[])[k].get(feeds[columnPrefix + column].data.length * width, w);
+      });
     },
-    move: (state, results, numbers) => {
+    move: (state, feeds, results, numbers) => {
       if (rule === undefined || plannedMove === undefined) return;
       const { parts, l2, scale, decays } = plannedMove;
       const table = tableOf(state, name);
@@ -95,7 +100,10 @@ function tablePort(plan: StepPlan, rule: Optimiser | undefined, { name, weight, 
       if (parts === undefined) g.set(results[gradientName(name)].data);
       else {
         g.fill(0);
-        for (let k = 0; k < parts; k++) addRows(g, width, results[rowsName(name, k)].data, results[gradientName(name, k)].data);
+        parts.forEach(({ column }, k) => {
+          const at = column === undefined ? results[rowsName(name, k)] : feeds[columnPrefix + column];
+          addRows(g, width, at.data, results[gradientName(name, k)].data);
+        });
       }
       if (l2 > 0) addScaledRows(g, width, table.w, named, 2 * l2);
       rule.updateRows({ ...table, width }, g, named, numbers, scale, decays);

@@ -140,8 +140,11 @@ export interface StepPlan {
 
 /** What a lazy table's rows are moved by, outside the graph. */
 export interface TableMove {
-  /** How many pairs of values and rows come out of the graph, to be added up by row; undefined when the gradient comes out added up. */
-  readonly parts: number | undefined;
+  /**
+   * Values that come out of the graph, to be added up by row; undefined when the gradient comes out added up. Their rows are those of a column of the
+   * batch, one after the other, or come out of the graph too.
+   */
+  readonly parts: readonly { readonly column: string | undefined }[] | undefined;
   readonly l2: number;
   readonly scale: number;
   readonly decays: number;
@@ -212,11 +215,13 @@ export function trainingPlan<I extends Init, C extends string>(
     if (g === undefined) continue;
     const sums = segmentSumsOf(g);
     if (sums === undefined) outputs[gradientName(name)] = g;
-    sums?.forEach(([values, segments], k) => {
+    const parts = sums?.map(([values, segments], k) => {
+      const column = wholeColumn(segments);
       outputs[gradientName(name, k)] = values;
-      outputs[rowsName(name, k)] = segments;
+      if (column === undefined) outputs[rowsName(name, k)] = segments;
+      return { column };
     });
-    moves.set(name, { parts: sums?.length, l2: l2Of(weight, options), scale: scaleOf(weight, options), decays: Number(weight.decay) });
+    moves.set(name, { parts, l2: l2Of(weight, options), scale: scaleOf(weight, options), decays: Number(weight.decay) });
   }
   // Looked for in the forward part: the backward part adds to a table's rows in its own ways.
   const lookups = lookupsOf(graphOf(lossOutputs(losses)), tables, columnPrefix);
@@ -229,6 +234,12 @@ function segmentSumsOf(g: Tensor): [values: Tensor, segments: Tensor][] | undefi
   if (g.op !== "add") return undefined;
   const [a, b] = g.inputs.map(segmentSumsOf);
   return a === undefined || b === undefined ? undefined : [...a, ...b];
+}
+
+/** The column of the batch that segments are, all of it and in its order. */
+function wholeColumn(x: Tensor): string | undefined {
+  if (x.op === "reshape") return wholeColumn(x.inputs[0]);
+  return x.op === "input" && x.attributes.name.startsWith(columnPrefix) ? x.attributes.name.slice(columnPrefix.length) : undefined;
 }
 
 function gradientsOf(

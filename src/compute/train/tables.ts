@@ -118,7 +118,23 @@ export function takeRowsOf(table: Floats, width: number, rows: Int32Array, out: 
 
 /** Adds each row of `values` to the row of `sums` that `rows` names for it. */
 export function addRows(sums: Floats, width: number, rows: Numbers, values: Numbers): void {
+  if (width % 8 === 0) return addWideRows(sums, width, rows, values);
   for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) sums[j] += values[o++];
+}
+
+// Eight at a time: the sums of a step with long sequences are millions.
+function addWideRows(sums: Floats, width: number, rows: Numbers, values: Numbers): void {
+  for (let i = 0, o = 0; i < rows.length; i++)
+    for (let j = rows[i] * width, end = j + width; j < end; j += 8, o += 8) {
+      sums[j] += values[o];
+      sums[j + 1] += values[o + 1];
+      sums[j + 2] += values[o + 2];
+      sums[j + 3] += values[o + 3];
+      sums[j + 4] += values[o + 4];
+      sums[j + 5] += values[o + 5];
+      sums[j + 6] += values[o + 6];
+      sums[j + 7] += values[o + 7];
+    }
 }
 
 /** Adds `scale` times these rows of a table to sums that lie one after the other. */

@@ -5,8 +5,10 @@ import { usageError } from "../../base/errors.ts";
 import { literal, withDuck } from "../duck.ts";
 import { atomically } from "../write.ts";
 import { adFields, type Clicks, labelFields, sequenceFields, sequenceLength, similarityFields, userFields, type Vocabulary } from "./layout.ts";
-import { type ClickSimulation, clickChunks } from "./simulate.ts";
+import { touchColumns, touchOf } from "./log.ts";
+import { type ClickSimulation, clickChunks, type SimulatedClicks } from "./simulate.ts";
 
+/** What `writeClicks` wrote. */
 export interface WrittenClicks {
   readonly train: number;
   readonly test: number;
@@ -16,6 +18,7 @@ export interface WrittenClicks {
 /**
  * Simulated clicks written in the benchmark's layout: `train/part-00.parquet` and so on, `test/part-00.parquet`, `vocab/<column>.json` (value ->
  * index). No more than a part of a file is in memory, so any number of clicks can be written. Users of the test file are not in the train files.
+ * Beside them `touches.parquet` holds the same clicks as a log of touches, with the conversions that each caused.
  * @param options.testShare of the clicks, strictly between 0 and 1. Defaults to 1/21, as much as one of the 20 train files.
  */
 export async function writeClicks(
@@ -44,6 +47,7 @@ export async function writeClicks(
       written.push(path);
       open = undefined;
     };
+    const log = await touchLog(con, join(folder, "touches.parquet"));
     for (const chunk of clickChunks(simulation, chunkRows)) {
       vocabulary = chunk.vocabulary;
       const kind = counts.train < forTrain ? "train" : "test";
@@ -59,16 +63,56 @@ export async function writeClicks(
         );
       }
       await append(con, chunk);
+      await log.add(chunk);
       counts[kind] += chunk.rows;
       progress((counts.train + counts.test) / simulation.clicks, `${kind} ${part + 1}`);
     }
     await close();
+    await log.close();
   });
   for (const [name, size] of Object.entries(vocabulary ?? {})) {
     const values = Object.fromEntries(Array.from({ length: size - 1 }, (_, i) => [`${name}-${i + 1}`, i + 1]));
     await atomically(join(folder, "vocab", `${name}.json`), (temporary) => writeFile(temporary, JSON.stringify(values)));
   }
   return { ...counts, files: written };
+}
+
+/** A log of touches that grows chunk by chunk in the database, on disk where it outgrows memory. */
+async function touchLog(con: DuckDBConnection, path: string): Promise<{ add(chunk: SimulatedClicks): Promise<void>; close(): Promise<void> }> {
+  const { DuckDBDataChunk, BIGINT, DOUBLE, INTEGER, TIMESTAMP_MS, VARCHAR, DuckDBTimestampMillisecondsValue } = await import("@duckdb/node-api");
+  const typeOf = { INTEGER, BIGINT, TIMESTAMP_MS, VARCHAR, DOUBLE };
+  await con.run(`create temp table touches (${touchColumns.map(([name, type]) => `"${name}" ${type}`).join(", ")})`);
+  let journeys = 0;
+  return {
+    add: async (chunk) => {
+      const appender = await con.createAppender("touches", null, "temp");
+      for (let from = 0; from < chunk.rows; from += chunkRows) {
+        const rows = Array.from({ length: Math.min(chunkRows, chunk.rows - from) }, (_, i) => touchOf(chunk, from + i, journeys));
+        const part = DuckDBDataChunk.create(
+          touchColumns.map(([, type]) => typeOf[type]),
+          rows.length,
+        );
+        touchColumns.forEach(([, type], k) => {
+          const values = rows.map((row) => row[k]);
+          part.setColumnValues(
+            k,
+            type === "BIGINT"
+              ? values.map((v) => BigInt(v as number))
+              : type === "TIMESTAMP_MS"
+                ? values.map((v) => new DuckDBTimestampMillisecondsValue(BigInt(v as number)))
+                : values,
+          );
+        });
+        appender.appendDataChunk(part);
+      }
+      appender.closeSync();
+      journeys += chunk.rows === 0 ? 0 : chunk.journey[chunk.rows - 1] + 1;
+    },
+    close: async () => {
+      await atomically(path, async (temporary) => void (await con.run(`copy touches to ${literal(temporary)} (format parquet, compression zstd)`)));
+      await con.run("drop table touches");
+    },
+  };
 }
 
 function columnTypes(): [string, string][] {

@@ -8,11 +8,13 @@ import { email } from "./email.ts";
 import { kangSchafer } from "./kangSchafer.ts";
 import { kunzel } from "./kunzel.ts";
 import { leversGenerator } from "./levers.ts";
+import { longtermGenerators } from "./longterm/index.ts";
 import { multiCause } from "./multiCause.ts";
 import { nieWager } from "./nieWager.ts";
 import { observational } from "./observational.ts";
 import { constantEffect, nullEffect } from "./randomised.ts";
 import { scigan } from "./scigan.ts";
+import { sellersGenerator } from "./sellers.ts";
 
 export type { Generator } from "./contract.ts";
 
@@ -30,9 +32,14 @@ export const generators: readonly Generator[] = [
   doseSimulation,
   doseNews,
   scigan,
+  sellersGenerator,
+  ...longtermGenerators,
 ];
 
-/** @throws LiftwiseError (usage) with the nearest id. */
+/**
+ * The generator with this id.
+ * @throws LiftwiseError (usage) with the nearest id.
+ */
 export function generatorById(id: string): Generator {
   const generator = generators.find((candidate) => candidate.id === id);
   if (generator !== undefined) return generator;

@@ -22,6 +22,7 @@ const metrics = ["qini", "auuc"] as const;
 export const hillstrom: Suite = {
   id: "hillstrom",
   summary: "Qini and AUUC of every model on Hillstrom's three outcomes and two arms, on held-out rows.",
+  overlap: 0.3 / 0.7,
   run: async (options) => {
     const ledger = await openLedger(options.resume);
     const data = await openDataset("hillstrom");

@@ -1,13 +1,16 @@
 import { Rng } from "../../base/rng.ts";
 import { attributionSuite } from "./attribution.ts";
+import { canniSuite } from "./canni.ts";
 import { hillstrom } from "./hillstrom.ts";
 import { ihdp } from "./ihdp.ts";
 import { leversSuite } from "./levers.ts";
+import { longtermSuite } from "./longterm.ts";
 import { metricsSuite } from "./metrics.ts";
+import { small } from "./small.ts";
 import type { Suite } from "./suite.ts";
 import { trees } from "./trees.ts";
 
-export type { Suite, SuiteOptions, SuiteRow, SuiteValue } from "./suite.ts";
+export type { Direction, Suite, SuiteOptions, SuiteRow, SuiteValue } from "./suite.ts";
 
 const metrics: Suite = {
   id: "metrics",
@@ -20,4 +23,4 @@ const metrics: Suite = {
 };
 
 /** Every benchmark suite, in the order of the help. */
-export const suites: readonly Suite[] = [metrics, ihdp, hillstrom, attributionSuite, leversSuite, trees];
+export const suites: readonly Suite[] = [small, metrics, ihdp, hillstrom, attributionSuite, leversSuite, canniSuite, trees, longtermSuite];

@@ -36,9 +36,16 @@ export interface SuiteOptions {
   readonly resume?: string;
 }
 
+/** Which way is better, or the value that would be right. */
+export type Direction = "higher" | "lower" | number;
+
 export interface Suite {
   readonly id: string;
   readonly summary: string;
+  /** Directions of metrics that are not in the registry; a metric without one is not judged by a gate. */
+  readonly directions?: Readonly<Record<string, Direction>>;
+  /** Test rows over training rows, where replications are splits of one data set: a gate must know that they are not independent. */
+  readonly overlap?: number;
   run(options: SuiteOptions): Promise<{ readonly rows: readonly SuiteRow[]; readonly values?: readonly SuiteValue[] }>;
 }
 

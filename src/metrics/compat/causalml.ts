@@ -78,21 +78,25 @@ function qiniMetric<const Id extends string>(id: Id, normalised: boolean, summar
   });
 }
 
+/** `causalml-auuc`: the number that causalml prints. */
 export const causalmlAuuc: Metric<"causalml-auuc", Options<{ arm?: string }>> = auucMetric(
   "causalml-auuc",
   true,
   "Mean height of the cumulative gain curve over the size of its end, random 0.5",
 );
+/** `causalml-auuc-raw`: the number that causalml prints. */
 export const causalmlAuucRaw: Metric<"causalml-auuc-raw", Options<{ arm?: string }>> = auucMetric(
   "causalml-auuc-raw",
   false,
   "Mean height of the cumulative gain curve",
 );
+/** `causalml-qini`: the number that causalml prints. */
 export const causalmlQini: Metric<"causalml-qini", Options<{ arm?: string }>> = qiniMetric(
   "causalml-qini",
   true,
   "Mean height of the Qini curve above its straight line, over the size of its end",
 );
+/** `causalml-qini-raw`: the number that causalml prints. */
 export const causalmlQiniRaw: Metric<"causalml-qini-raw", Options<{ arm?: string }>> = qiniMetric(
   "causalml-qini-raw",
   false,

@@ -124,6 +124,7 @@ const shared = {
   undefinedWhen: "the weights sum to zero",
 } as const;
 
+/** `grf-autoc`: the number that grf prints. */
 export const grfAutoc: Metric<"grf-autoc", Options<GrfOptions>> = compatMetric({
   id: "grf-autoc",
   summary: "Area under the targeting operator characteristic of inverse-propensity scores",
@@ -131,6 +132,7 @@ export const grfAutoc: Metric<"grf-autoc", Options<GrfOptions>> = compatMetric({
   value: (r) => rankAverage(r, "AUTOC"),
 });
 
+/** `grf-qini`: the number that grf prints. */
 export const grfQini: Metric<"grf-qini", Options<GrfOptions>> = compatMetric({
   id: "grf-qini",
   summary: "Targeting operator characteristic of inverse-propensity scores, averaged with the share treated as weight",

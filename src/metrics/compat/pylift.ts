@@ -73,16 +73,19 @@ function pyliftMetric<const Id extends string>(id: Id, kind: Kind, summary: stri
   });
 }
 
+/** `pylift-qini`: the number that pylift prints. */
 export const pyliftQini: Metric<"pylift-qini", Options<{ arm?: string }>> = pyliftMetric(
   "pylift-qini",
   "qini",
   "Area between the Qini curve (over the arms' totals) and its straight line",
 );
+/** `pylift-cgains`: the number that pylift prints. */
 export const pyliftCgains: Metric<"pylift-cgains", Options<{ arm?: string }>> = pyliftMetric(
   "pylift-cgains",
   "cgains",
   "Area between the cumulative gains curve and its straight line",
 );
+/** `pylift-aqini`: the number that pylift prints. */
 export const pyliftAqini: Metric<"pylift-aqini", Options<{ arm?: string }>> = pyliftMetric(
   "pylift-aqini",
   "aqini",

@@ -117,6 +117,7 @@ function aucScore(kind: Kind, r: Ranking, best: (tally: Tally) => Perfect): numb
 const shared = { library: "scikit-uplift", ties: "averaged", weights: "ignored", constant: "zero", binary: true, options: armOnly } as const;
 const oneClass = "only one class of the outcome occurs, or the perfect curve is the straight line, so scikit-uplift has no answer";
 
+/** `sklift-uplift-auc`: the number that scikit-uplift prints. */
 export const skliftUpliftAuc: Metric<"sklift-uplift-auc", Options<{ arm?: string }>> = compatMetric({
   id: "sklift-uplift-auc",
   summary: "Area between uplift curve and straight line, over that of the perfect curve",
@@ -125,6 +126,7 @@ export const skliftUpliftAuc: Metric<"sklift-uplift-auc", Options<{ arm?: string
   undefinedWhen: oneClass,
 });
 
+/** `sklift-qini-auc`: the number that scikit-uplift prints. */
 export const skliftQiniAuc: Metric<"sklift-qini-auc", Options<{ arm?: string }>> = compatMetric({
   id: "sklift-qini-auc",
   summary: "Area between Qini curve and straight line, over that of the perfect curve with negative effects",

@@ -43,6 +43,7 @@ function netArea(r: Ranking): { readonly auuc: number; readonly end: number } {
 
 const shared = { library: "YDF", ties: "averaged", weights: "duplicates", options: armOnly, undefinedWhen: "the weights of an arm sum to zero" } as const;
 
+/** `ydf-auuc`: the number that YDF prints. */
 export const ydfAuuc: Metric<"ydf-auuc", Options<{ arm?: string }>> = compatMetric({
   id: "ydf-auuc",
   summary: "Area under the curve of cumulative outcomes over the arms' totals",
@@ -51,6 +52,7 @@ export const ydfAuuc: Metric<"ydf-auuc", Options<{ arm?: string }>> = compatMetr
   value: (r) => netArea(r).auuc,
 });
 
+/** `ydf-qini`: the number that YDF prints. */
 export const ydfQini: Metric<"ydf-qini", Options<{ arm?: string }>> = compatMetric({
   id: "ydf-qini",
   summary: "Area between the curve of cumulative outcomes over the arms' totals and its straight line",

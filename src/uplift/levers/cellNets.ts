@@ -2,7 +2,7 @@ import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import { levelsOfCell } from "../../data/levers.ts";
 import type { Model } from "../../model/contract.ts";
-import { outcomeLoss, fromScale } from "../net/outcome.ts";
+import { fromLeverScale, outcomeLoss } from "./link.ts";
 import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
 import { type AboutLevers, type LeverNet, leverNetModel, type SeenLevers } from "./leverNet.ts";
@@ -47,7 +47,8 @@ export interface CellParts {
 
 /** A net of levers from one of arms. */
 export function cellNet(about: AboutLevers, parts: CellParts): LeverNet {
-  const { logged, grid, link } = about;
+  const { logged, grid } = about;
+  const { link } = about.scale;
   const { sizes } = grid;
   const factual = (mu: c.Tensor, { cell, y, w }: SeenLevers): c.Tensor => c.weightedMean(outcomeLoss(c.pick(mu, cell), y, link), w);
   const answers = new Map<number, Int32Array>();
@@ -82,7 +83,7 @@ export function cellNet(about: AboutLevers, parts: CellParts): LeverNet {
           for (let j = 0; j < m; j++) {
             const near = known === undefined ? index(i) : known[j];
             let sum = 0;
-            for (const place of near) sum += fromScale(unit[i * logged.length + place], scale);
+            for (const place of near) sum += fromLeverScale(unit[i * logged.length + place], scale);
             into[at + i * m + j] += (share * sum) / near.length;
           }
         }
@@ -221,7 +222,7 @@ export const efinCells: Standard<"efin-cells", CellNetConfig & { readonly field:
   build: (config, about) => efinNet(config, about),
 });
 
-function efinNet(config: CellNetConfig & { readonly field: number }, { inputs, grid: { sizes }, link, logged }: AboutLevers): LeverNet {
+function efinNet(config: CellNetConfig & { readonly field: number }, { inputs, grid: { sizes }, scale: { link }, logged }: AboutLevers): LeverNet {
   const { field, dropout } = config;
   const vectors = c.weight([inputs, field], { start: c.starts.normal(0.3), decay: true });
   const control = c.nn.mlp(inputs * field, [...config.representation, 1], { last: "linear", dropout });

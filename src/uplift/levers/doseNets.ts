@@ -2,7 +2,7 @@ import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import { relativeDoses } from "../../data/levers.ts";
 import type { Model } from "../../model/contract.ts";
-import { outcomeLoss } from "../net/outcome.ts";
+import { type LeverLink, outcomeLoss } from "./link.ts";
 import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { type LeverNet, leverNetModel } from "./leverNet.ts";
 
@@ -32,7 +32,7 @@ export const drnet: Model<"drnet", "levers", z.ZodType<DoseNetConfig>> = leverNe
   source: [{ key: "Schwab2020", departure: "with several levers there is a set of heads for each, and their outputs are added" }],
   config: z.strictObject({ ...fields, pieces: z.int().min(1).max(64).default(5).describe("Pieces of the range of doses."), ...trainingConfig }),
   quick,
-  build: (config, { inputs, grid, link }) => {
+  build: (config, { inputs, grid, scale: { link } }) => {
     const doses = grid.levers.map(relativeDoses);
     const trunk = c.nn.mlp(inputs, config.representation, { dropout: config.dropout });
     const width = config.representation.at(-1) ?? inputs;
@@ -64,7 +64,7 @@ export const vcnet: Model<"vcnet", "levers", z.ZodType<DoseNetConfig>> = leverNe
   ],
   config: z.strictObject({ ...fields, pieces: z.int().min(1).max(64).default(3).describe("Pieces of the spline."), ...trainingConfig }),
   quick,
-  build: (config, { inputs, grid, link }) => {
+  build: (config, { inputs, grid, scale: { link } }) => {
     const doses = grid.levers.map(relativeDoses);
     const trunk = c.nn.mlp(inputs, config.representation, { dropout: config.dropout });
     const width = config.representation.at(-1) ?? inputs;
@@ -99,7 +99,7 @@ export function splineBasis(v: number, pieces: number): number[] {
   return [1, v, v * v, ...Array.from({ length: pieces - 1 }, (_, k) => Math.max(0, v - (k + 1) / pieces) ** 2)];
 }
 
-function dosed(init: c.Init, response: LeverNet["response"], link: "identity" | "logit"): LeverNet {
+function dosed(init: c.Init, response: LeverNet["response"], link: LeverLink): LeverNet {
   const watched: LeverNet["watched"] = (weights, x, { levels, y, w }, step) => c.weightedMean(outcomeLoss(response(weights, x, levels, step), y, link), w);
   return { init, response, watched, loss: watched };
 }

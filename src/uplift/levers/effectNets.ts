@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import type { Model } from "../../model/contract.ts";
-import { outcomeLoss } from "../net/outcome.ts";
+import { outcomeLoss } from "./link.ts";
 import { trainingConfig, widths } from "./settings.ts";
 import { type CellNetConfig, cellNet, heads } from "./cellNets.ts";
 import { type LeverNet, leverNetModel } from "./leverNet.ts";
@@ -44,12 +44,12 @@ export const descnCells: Standard<"descn-cells"> = leverNetModel({
           factual: mu,
           extra: ({ cell, y, w }) => {
             const given = c.oneHot(cell, count);
-            const expected = about.link === "logit" ? c.sigmoid(mu) : mu;
+            const expected = about.scale.link === "logit" ? c.sigmoid(mu) : mu;
             const entire = c.sum(c.square(c.sub(c.mul(c.softmax(logits), expected), c.mul(given, c.expand(y, 1)))), 1);
             return {
               propensity: c.mul(c.weightedMean(c.nn.softmaxCrossEntropy(logits, cell), w), 0.1),
               entire: c.mul(c.weightedMean(entire, w), 0.5),
-              crossed: c.mul(c.weightedMean(outcomeLoss(c.pick(crossed, cell), y, about.link), w), 0.8),
+              crossed: c.mul(c.weightedMean(outcomeLoss(c.pick(crossed, cell), y, about.scale.link), w), 0.8),
             };
           },
         };
@@ -99,7 +99,7 @@ export const mtmt: Standard<"mtmt"> = leverNetModel({
   source: [{ key: "MTMT2024", departure: "from the public abstract; one task; no interaction between levers" }],
   config: z.strictObject({ ...shared, ...trainingConfig }),
   quick,
-  build: (config, { inputs, grid: { sizes }, link }): LeverNet => {
+  build: (config, { inputs, grid: { sizes }, scale: { link } }): LeverNet => {
     const trunk = c.nn.mlp(inputs, config.representation, { dropout: config.dropout });
     const width = config.representation.at(-1) ?? inputs;
     const control = c.nn.mlp(width, [config.head, 1], { last: "linear" });

@@ -1,14 +1,16 @@
 import type { z } from "zod";
+import { dataError } from "../../base/errors.ts";
 import type { ArrayState, Json, State } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import { type Dataset, outcomeKind } from "../../data/dataset.ts";
 import { cellCounts, type LeverGrid, leverGrid, levelsOfRows } from "../../data/levers.ts";
 import type { Features, LeverRole } from "../../data/schema.ts";
 import { holdout } from "../../data/split.ts";
-import type { CellQuery, Citation, FitContext, Fitted, LeversPrediction, Model, Traits } from "../../model/contract.ts";
+import type { CellOverlap, CellQuery, Citation, FitContext, Fitted, LeversPrediction, Model, RankLoadings, Traits } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "../net/inputs.ts";
-import { fromScale, type OutcomeScale, outcomeScale, toScale } from "../net/outcome.ts";
 import { batchOf, l2Of } from "../net/settings.ts";
+import { fromLeverScale, inOutcomeUnits, type LeverLink, type LeverScale, leverScale, toLeverScale } from "./link.ts";
+import { loggedOverlap, loggingPropensity, stabilisedWeights } from "./propensity.ts";
 import type { TrainingConfig } from "./settings.ts";
 
 /** What a net of several levers is built for. */
@@ -16,7 +18,7 @@ export interface AboutLevers {
   /** Width of the inputs. */
   readonly inputs: number;
   readonly grid: LeverGrid;
-  readonly link: OutcomeScale["link"];
+  readonly scale: LeverScale;
   /** Cells with rows in the data fitted on, ascending. */
   readonly logged: readonly number[];
 }
@@ -35,7 +37,9 @@ export interface UnitSurface {
   unit(weights: c.Tensors, x: c.Tensor): c.Tensor;
   readonly width: number;
   /** Responses in units of the outcome: writes rows x cells (or, where `own`, one cell a row) into `into`, adding `share` times the response. */
-  add(unit: ArrayLike<number>, rows: number, cells: Int32Array, own: boolean, scale: OutcomeScale, share: number, into: Float64Array, at: number): void;
+  add(unit: ArrayLike<number>, rows: number, cells: Int32Array, own: boolean, scale: LeverScale, share: number, into: Float64Array, at: number): void;
+  /** What the ranks of the net are made of, on average over the rows. */
+  ranks?(unit: ArrayLike<number>, rows: number): readonly RankLoadings[];
 }
 
 export interface LeverNet {
@@ -54,8 +58,13 @@ export interface LeverNet {
   /** Multiples of the common learning rate by group. */
   readonly rates?: Readonly<Record<string, number>>;
   readonly monotone?: boolean;
-  /** For the report, from the weights of the first member. */
-  describe?(weights: c.Weights): Record<string, Json>;
+}
+
+/** How the way the levers were logged enters: see the config of m-dlri. */
+export interface LoggingOptions {
+  readonly link: LeverLink | "auto";
+  readonly weighting: "none" | "stabilised";
+  readonly propensity: "estimated" | "declared" | "none";
 }
 
 export interface LeverNetModel<Id extends string, C extends TrainingConfig> {
@@ -64,6 +73,8 @@ export interface LeverNetModel<Id extends string, C extends TrainingConfig> {
   readonly source: readonly Citation[];
   readonly config: z.ZodType<C>;
   readonly quick: z.input<z.ZodType<C>>;
+  /** What the config asks beyond the training of the net. */
+  asks?(config: C): LoggingOptions;
   build(config: C, about: AboutLevers): LeverNet;
 }
 
@@ -107,8 +118,9 @@ export function leverNetModel<const Id extends string, C extends TrainingConfig>
 interface Learned {
   readonly inputs: Inputs;
   readonly levers: readonly LeverRole[];
-  readonly scale: OutcomeScale;
+  readonly scale: LeverScale;
   readonly counts: ReadonlyMap<number, number>;
+  readonly overlap?: ReadonlyMap<number, CellOverlap>;
   readonly members: readonly c.Weights[];
 }
 
@@ -121,7 +133,8 @@ async function fitLeverNet<C extends TrainingConfig>(
   const [x, y, weight] = [data.features(), data.outcome(), data.weight()];
   const { grid, levels } = levelsOfRows(data);
   const counts = cellCounts(grid, levels);
-  const scale = outcomeScale(y, outcomeKind(y), weight);
+  const asked = model.asks?.(config) ?? { link: "auto", weighting: "none", propensity: "none" };
+  const scale = leverScale(asked.link, y, outcomeKind(y), weight);
   const inputs = fitInputs(x, { weight });
   const logged = [...counts.keys()].sort((a, b) => a - b);
   const place = new Map(logged.map((cell, i) => [cell, i]));
@@ -131,15 +144,16 @@ async function fitLeverNet<C extends TrainingConfig>(
     for (let l = 0; l < width; l++) index = index * grid.sizes[l] + levels[i * width + l];
     return place.get(index) as number;
   });
+  const { overlap, weights, logging } = await loggingOf(data, levels, grid, counts, asked, context);
   const columns: Record<string, c.Value> = {
     ...inputs.columns(x),
     levels: c.rows(levels, [width]),
     cell: c.rows(cell),
-    y: c.rows(toScale(y, scale)),
-    w: c.rows(weight === undefined ? new Float32Array(data.rows).fill(1) : Float32Array.from(weight)),
+    y: c.rows(toLeverScale(y, scale)),
+    w: c.rows(Float32Array.from({ length: data.rows }, (_, i) => (weight?.[i] ?? 1) * (weights?.[i] ?? 1))),
   };
   const engine = await c.chooseEngine(config.engine);
-  const start: Learned = { inputs, levers: grid.levers, scale, counts, members: [] };
+  const start: Learned = { inputs, levers: grid.levers, scale, counts, overlap, members: [] };
   const trained: c.Trained[] = [];
   for (let m = 0; m < config.members; m++) {
     const progress = (share: number, what: string): void =>
@@ -147,11 +161,12 @@ async function fitLeverNet<C extends TrainingConfig>(
     trained.push(await trainMember(model, config, data, start, columns, engine, { ...context, progress, rng: context.rng.split("member", m) }));
   }
   const learned = { ...start, members: trained.map(({ weights }) => weights) };
-  const net = assemble(model, config, learned).net;
   const report = {
     engine: engine.report as unknown as Json,
     levers: grid.levers.map(({ column, levels: own }) => ({ column, levels: own })),
     cells: { all: grid.cells, logged: logged.length, fewestRows: Math.min(...counts.values()) },
+    link: scale.link,
+    ...(logging === undefined ? {} : { logging }),
     ...warningsOf(engine.report),
     training: trained.map(({ steps, stopped, best, curve }) => ({
       steps,
@@ -160,9 +175,30 @@ async function fitLeverNet<C extends TrainingConfig>(
       loss: curve.map(({ train }) => train.total),
       ...(curve.some(({ validation }) => validation !== undefined) ? { heldOutLoss: curve.map(({ validation }) => validation?.total ?? null) } : {}),
     })),
-    ...net.describe?.(learned.members[0]),
   };
   return fitted(model, config, learned, report, engine, context.threads);
+}
+
+/** How units came to their cells: overlap of each logged cell, and weights where they are asked for. */
+async function loggingOf(
+  data: Dataset,
+  levels: Int32Array,
+  grid: LeverGrid,
+  counts: ReadonlyMap<number, number>,
+  { weighting, propensity }: LoggingOptions,
+  context: FitContext,
+): Promise<{ readonly overlap?: ReadonlyMap<number, CellOverlap>; readonly weights?: Float64Array; readonly logging?: Json }> {
+  if (propensity === "none" && weighting === "none") return {};
+  const { threads, signal } = context;
+  const e = await loggingPropensity(data, levels, grid, counts, propensity !== "estimated", { rng: context.rng.split("propensity"), threads, signal });
+  if (e === undefined) {
+    if (weighting === "none") return {};
+    throw dataError(`${data.name}: weights need the probability of every logged cell, and none is declared; declare them, or take --propensity estimated`);
+  }
+  const overlap = loggedOverlap(e, data.rows, counts);
+  if (weighting === "none") return { overlap, logging: { propensity: e.how } };
+  const { weights, clippedAt, clipped } = stabilisedWeights(e, levels, grid, counts);
+  return { overlap, weights, logging: { propensity: e.how, weighting, clippedAt, rowsClipped: clipped } };
 }
 
 function trainMember<C extends TrainingConfig>(
@@ -221,7 +257,7 @@ function assemble<C extends TrainingConfig>(
   readonly inputOf: (weights: c.Tensors, batch: Readonly<Record<string, c.Tensor>>) => c.Tensor;
 } {
   const logged = [...counts.keys()].sort((a, b) => a - b);
-  const net = model.build(config, { inputs: inputs.width, grid: leverGrid(levers), link: scale.link, logged });
+  const net = model.build(config, { inputs: inputs.width, grid: leverGrid(levers), scale, logged });
   return { init: { inputs: inputs.layer.init, net: net.init }, net, inputOf: (weights, batch) => inputs.layer.apply(weights.inputs as c.Tensors, batch) };
 }
 
@@ -236,10 +272,11 @@ function fitted<C extends TrainingConfig>(
   engine?: c.ChosenEngine,
   threads = 1,
 ): Fitted<"levers"> {
-  const { inputs, levers, scale, members, counts } = learned;
+  const { inputs, levers, scale, members, counts, overlap } = learned;
   const grid = leverGrid(levers);
   const { init, net, inputOf } = assemble(model, config, learned);
   const { surface } = net;
+  const ranks = surface?.ranks;
   let ready: Promise<c.Forward<string, string>[]> | undefined;
   const prepare = async (): Promise<c.Forward<string, string>[]> => {
     const chosen = engine ?? (await c.chooseEngine(config.engine));
@@ -270,7 +307,7 @@ function fitted<C extends TrainingConfig>(
             surface.add(unit.data, end - start, mine, own, scale, 1 / chosen.length, out, at);
           } else {
             const { mu } = await forward.run(own ? { ...columns, levels: c.rows(mine, [width]) } : pairs(columns, mine, end - start, width));
-            for (let k = 0; k < mu.data.length; k++) out[at + k] += fromScale(mu.data[k], scale) / chosen.length;
+            for (let k = 0; k < mu.data.length; k++) out[at + k] += fromLeverScale(mu.data[k], scale) / chosen.length;
           }
         }
       }
@@ -283,7 +320,17 @@ function fitted<C extends TrainingConfig>(
       response: (cells, query = {}) => compute(cells, false, query),
       responseOfOwn: (cells, query = {}) => compute(cells, true, query),
       logged: counts,
+      overlap,
       monotone: net.monotone ?? false,
+      ...(ranks === undefined
+        ? {}
+        : {
+            ranks: async ({ from = 0, to = x.rows }: CellQuery = {}) => {
+              ready ??= prepare();
+              const { unit } = await (await ready)[0].run(inputs.columns(x, from, to));
+              return ranks(unit.data, to - from);
+            },
+          }),
     };
   };
   return {
@@ -327,8 +374,10 @@ function exported<C extends TrainingConfig>(
   const { init, net, inputOf } = assemble(model, config, learned);
   const { inputs, scale, levers, members } = learned;
   const plain = netOf(init, { ...net, surface: undefined }, inputs, inputOf, members[member], leverGrid(levers));
-  const inUnits = (mu: c.Tensor): c.Tensor => (scale.link === "logit" ? c.sigmoid(mu) : c.add(c.mul(mu, scale.deviation), scale.mean));
-  const file = c.exportOnnx({ ...plain, apply: (weights, batch, step) => ({ mu: inUnits(plain.apply(weights, batch, step).mu) }) }, { model: model.id });
+  const file = c.exportOnnx(
+    { ...plain, apply: (weights, batch, step) => ({ mu: inOutcomeUnits(plain.apply(weights, batch, step).mu, scale) }) },
+    { model: model.id },
+  );
   return { file, encode: (x) => inputs.columns(x) };
 }
 
@@ -345,7 +394,7 @@ function pairs(columns: Readonly<Record<string, c.Value>>, cells: Int32Array, n:
   return { ...repeated, levels: c.rows(levels, [width]) };
 }
 
-function stateOf({ inputs, levers, scale, counts, members }: Learned): State {
+function stateOf({ inputs, levers, scale, counts, overlap, members }: Learned): State {
   const arrays: Record<string, ArrayState> = {};
   members.forEach((weights, m) => {
     for (const [name, array] of Object.entries(weights)) arrays[`${m}.${name}`] = array;
@@ -356,6 +405,7 @@ function stateOf({ inputs, levers, scale, counts, members }: Learned): State {
       levers: levers as unknown as Json,
       scale: { ...scale },
       counts: [...counts].map(([cell, count]) => [cell, count]),
+      ...(overlap === undefined ? {} : { overlap: [...overlap].map(([cell, { mean, low }]) => [cell, mean, low]) }),
       members: members.length,
     },
     arrays,
@@ -363,11 +413,12 @@ function stateOf({ inputs, levers, scale, counts, members }: Learned): State {
 }
 
 function learnedFrom({ json, arrays }: State): Learned {
-  const { inputs, levers, scale, counts, members } = json as unknown as {
+  const { inputs, levers, scale, counts, overlap, members } = json as unknown as {
     inputs: Json;
     levers: LeverRole[];
-    scale: OutcomeScale;
+    scale: LeverScale;
     counts: [number, number][];
+    overlap?: [number, number, number][];
     members: number;
   };
   const of = (m: number): c.Weights =>
@@ -376,7 +427,14 @@ function learnedFrom({ json, arrays }: State): Learned {
         .filter(([name]) => name.startsWith(`${m}.`))
         .map(([name, array]) => [name.slice(`${m}.`.length), array]),
     );
-  return { inputs: restoreInputs(inputs), levers, scale, counts: new Map(counts), members: Array.from({ length: members }, (_, m) => of(m)) };
+  return {
+    inputs: restoreInputs(inputs),
+    levers,
+    scale,
+    counts: new Map(counts),
+    overlap: overlap && new Map(overlap.map(([cell, mean, low]) => [cell, { mean, low }])),
+    members: Array.from({ length: members }, (_, m) => of(m)),
+  };
 }
 
 function warningsOf({ id, skipped }: c.EngineReport): Record<string, Json> {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import * as c from "../../compute/index.ts";
 import type { Model } from "../../model/contract.ts";
-import { outcomeLoss } from "../net/outcome.ts";
+import { outcomeLoss } from "./link.ts";
 import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 import { balanceLoss } from "./balance.ts";
 import { leverNetModel } from "./leverNet.ts";
@@ -44,7 +44,7 @@ export const xtnet: Model<"xtnet", "levers", z.ZodType<XtnetConfig>> = leverNetM
   ],
   config,
   quick: { steps: 300, learningRate: 0.01, representation: [16], basic: [8], effect: [8], mask: [8], embedding: 4, cross: 8, batch: 64 },
-  build: (config, { inputs, grid: { sizes }, link }) => {
+  build: (config, { inputs, grid: { sizes }, scale: { link } }) => {
     const { dropout, embedding, cross } = config;
     const trunk = c.nn.mlp(inputs, config.representation, { dropout });
     const width = config.representation.at(-1) ?? inputs;

@@ -121,7 +121,7 @@ async function run(
     sequences: [0, 1, 2].map((i) => ({ name: `ad_feat${i}_seq`, table: `ad_feat${i}`, length: 20 })),
     similarities: ["mm_feat0_seq", "mm_feat1_seq"],
   };
-  const net = conversionNet(fields, { structure: structures[id], main: "last", auxiliaries, width: 16, lazy: false });
+  const net = conversionNet(fields, { structure: structures[id], main: "last", auxiliaries, width: 16, lazy: false, apart: combine !== undefined });
   const weights = ourWeights(official, cases.find((one) => one.id === id)?.model ?? "", auxiliaries);
   const n = official["label/last"].values.length;
   const feeds: Record<string, { shape: number[]; data: Float64Array | Float32Array | Int32Array }> = {};

@@ -3,8 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { labelFields, sequenceFields, similarityFields } from "../../../src/data/mac/layout.ts";
+import { touchColumns } from "../../../src/data/mac/log.ts";
+import { describeClicks } from "../../../src/data/mac/describe.ts";
 import { clickCount, clickRows, openClicks } from "../../../src/data/mac/read.ts";
 import { clickChunks, simulateClicks } from "../../../src/data/mac/simulate.ts";
+import { readTable } from "../../../src/data/read.ts";
+import type { NumberColumn } from "../../../src/data/schema.ts";
 import { writeClicks } from "../../../src/data/mac/write.ts";
 import { expectClose, expectWithin, float32, float64 } from "../../tolerance.ts";
 
@@ -46,11 +50,41 @@ describe("simulated clicks", () => {
     expect(clicks.contribution.every((v) => v >= 0)).toBe(true);
   });
 
-  test("a behaviour sequence holds the user's clicks before this one, newest last", () => {
-    for (let i = 1; i < 2000; i++) {
-      if (clicks.user[i] !== clicks.user[i - 1]) expect(sum(clicks.sequences.ad_feat0_seq.subarray(i * 20, (i + 1) * 20))).toBe(0);
-      else expect(clicks.sequences.ad_feat0_seq[i * 20 + 19]).toBe(clicks.fields.ad_feat0[i - 1]);
+  test("a behaviour sequence holds purchases, newest last: it grows by one ad of the path after a conversion, and only then", () => {
+    const sequence = (row: number): number[] => Array.from(clicks.sequences.ad_feat0_seq.subarray(row * 20, (row + 1) * 20));
+    for (let i = 1; i < 5000; i++) {
+      if (clicks.user[i] !== clicks.user[i - 1]) continue;
+      const [before, after] = [sequence(i - 1), sequence(i)];
+      if (clicks.credit.last[i - 1] === 0) expect(after).toEqual(before);
+      else {
+        expect(after.slice(0, 19)).toEqual(before.slice(1));
+        const path = Array.from({ length: clicks.pathLength[i - 1] }, (_, k) => clicks.fields.ad_feat0[i - 1 - k]);
+        expect(path).toContain(after[19]);
+      }
     }
+  });
+
+  test("purchases tell tastes: what users click on after is more like what they bought than like what others bought", () => {
+    const mean = (of: (row: number) => number, rows: number[]): number => sum(rows.map(of)) / rows.length;
+    const bought = Array.from({ length: clicks.rows }, (_, i) => i).filter((i) => clicks.credit.last[i] > 0);
+    const likeness = (row: number): number => sum(clicks.similarities.mm_feat0_seq.subarray(row * 20, (row + 1) * 20)) / 20;
+    const all = Array.from({ length: clicks.rows }, (_, i) => i);
+    expect(mean(likeness, bought)).toBeGreaterThan(mean(likeness, all) + 0.02);
+  });
+
+  test("of two clicks with the same effect none counts for more for where it stands: atOnce 1 credits all to the last, less of it less", () => {
+    const lastShare = (atOnce: number): number => {
+      const one = simulateClicks({ clicks: 20_000, ads: 500, atOnce, seed: 3 });
+      let [ends, total] = [0, 0];
+      for (let i = 0; i < one.rows; i++) {
+        if (one.credit.last[i] > 0 && one.pathLength[i] > 1) ends += one.credit.mta[i];
+        if (one.credit.last[i] > 0 && one.pathLength[i] > 1) total++;
+      }
+      return ends / total;
+    };
+    expect(lastShare(1)).toBeGreaterThan(0.98);
+    expect(lastShare(0.5)).toBeLessThan(0.8);
+    expect(() => simulateClicks({ clicks: 100, atOnce: 0, seed: 1 })).toThrow(/atOnce must be above 0/);
   });
 
   test("users are the same however the rows are cut into chunks", () => {
@@ -87,6 +121,30 @@ describe("the benchmark's layout on disk", () => {
       row += part.rows;
     }
     expectClose(row, await clickCount([...train, ...held]), float64);
+  });
+
+  test("the touch log holds the same clicks, the last of a path converts, and contributions add up to the true ones", async () => {
+    const whole = simulateClicks({ clicks: 6000, ads: 200, seed: 4 });
+    const columns = await readTable(join(folder, "touches.parquet"));
+    const of = (name: string): Float64Array => (columns.find((column) => column.name === name) as NumberColumn).values;
+    expect(columns.map(({ name }) => name)).toEqual(touchColumns.map(([name]) => name));
+    expect(Array.from(of("converted").subarray(0, whole.rows))).toEqual(Array.from(whole.credit.last));
+    expect(Array.from(of("journey").subarray(0, whole.rows))).toEqual(Array.from(whole.journey));
+    expect(same(of("contribution").subarray(0, whole.rows), whole.contribution)).toBe(true);
+    expect(Array.from(of("value")).filter((v) => v > 0)).toHaveLength(of("converted").reduce((total, v) => total + v, 0));
+  });
+
+  test("counts of a folder: clicks, users and shares of every label", async () => {
+    const { parts, vocabulary, notes } = await describeClicks(openClicks(folder));
+    const whole = simulateClicks({ clicks: 6000, ads: 200, seed: 4 });
+    expect(parts.map(({ part, files }) => [part, files])).toEqual([
+      ["train", 3],
+      ["test", 1],
+    ]);
+    expect(parts.reduce((total, { rows }) => total + rows, 0)).toBeGreaterThanOrEqual(6000);
+    const credited = parts.reduce((total, { rows, positive }) => total + rows * positive.last, 0);
+    expectClose(credited, whole.credit.last.filter((v) => v > 0).length, float64);
+    expect([vocabulary.ad_feat0, notes]).toEqual([201, []]);
   });
 
   test("a missing train part is named, unless what is there is asked for", async () => {

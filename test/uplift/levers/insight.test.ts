@@ -4,6 +4,7 @@ import type { LeverRole } from "../../../src/data/schema.ts";
 import { bestCells } from "../../../src/evaluate/leverChoice.ts";
 import { leverInsight } from "../../../src/evaluate/leverInsight.ts";
 import type { LeversPrediction } from "../../../src/model/contract.ts";
+import { rankLoadings } from "../../../src/uplift/levers/rankLoadings.ts";
 import { renderLeverReport } from "../../../src/report/levers.ts";
 import { expectAllClose, expectClose, float64 } from "../../tolerance.ts";
 
@@ -71,6 +72,33 @@ test("labels follow the sign, and one net alone gives none", async () => {
   expect((await leverInsight(known([1]))).interactions.map(({ label }) => label)).toEqual(["unclear", "unclear"]);
 });
 
+test("a logged cell that units of some kinds hardly ever got is said to be one", async () => {
+  const cell = cellOf([3, 2], [2, 0]);
+  const overlap = new Map([
+    [cell, { mean: 0.2, low: 0.01 }],
+    [0, { mean: 0.4, low: 0.3 }],
+  ]);
+  const insight = await leverInsight({ ...known([-0.9, -1.1]), overlap });
+  expect(insight.table.map(({ support }) => support)).toEqual(["logged", "logged", "logged", "few rows", "some units only", "never logged"]);
+  expect(insight.table[4].propensity).toEqual({ mean: 0.2, low: 0.01 });
+  expect(insight.table[5].propensity).toBe(null);
+  // 20 without subsidy costs what it brings less 0.5: the best of this response is 10 without, whose probability is not known.
+  expect(insight.interactions[0].fewestRows).toBe(10);
+});
+
+test("loadings of ranks by hand: gates relative to the top, main effects that pour into one pot", () => {
+  const layout = { sizes: [3, 2], andRanks: 1, orRanks: 1, relative: true, norm: 2 };
+  // Base, five main effects, strength and gates of the AND rank, strength and parts of the OR rank.
+  const unit = [0, 0, 1, 2, 0, 1, 4, 0.25, 0.5, 1, 1, 1, 2, 0, 1, 3, 0, 4];
+  const [synergy, substitution] = rankLoadings(layout, grid, unit, 1, 10);
+  expect(synergy.levers.map(({ loading }) => loading)).toEqual([0.75, 0]);
+  expect(synergy.levers[0].levels).toEqual([0.25, 0.5, 1]);
+  // Subsidy does not matter to this rank, so it is no interaction.
+  expectClose(synergy.strength, 0, 1e-12);
+  expect(substitution.levers.map(({ loading }) => loading)).toEqual([0.75, 1]);
+  expectClose(substitution.strength, 10 * 2 * (3 + 4 - 5), float64);
+});
+
 test("steps that lower the response are counted", async () => {
   const { monotone } = await leverInsight(known([-0.8, -0.8]));
   // Subsidy at discount 10 (0.5 - 0.8) and 20 (0.5 - 1.6): two steps for each of five units.
@@ -97,5 +125,9 @@ test("cells and their levels are one to one", () => {
 
 test("the report shows surface, curves, interactions and the warning", async () => {
   const page = await renderLeverReport(await leverInsight(known([0.9, 1.1])), { title: "Levers", line: "known", notes: [] });
+  const ranks = [{ kind: "synergy" as const, strength: 1, levers: [{ lever: "discount", loading: 1, levels: [0, 1, 1] }] }];
+  const ranked = await renderLeverReport({ ...(await leverInsight(known([0.9, 1.1]))), ranks }, { title: "Levers", line: "known", notes: [] });
+  expect(ranked).toContain("What the ranks are made of");
+  expect(page).not.toContain("What the ranks are made of");
   for (const text of ["Response surface", "Each lever by itself", "Interactions", "never logged", "synergy", "<svg"]) expect(page).toContain(text);
 });

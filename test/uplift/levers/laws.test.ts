@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { cellOf, everyCell, leverGrid } from "../../../src/data/levers.ts";
+import { bestCells } from "../../../src/evaluate/leverChoice.ts";
 import { fit } from "../../../src/model/fit.ts";
 import { mdlri } from "../../../src/uplift/levers/mdlri.ts";
 import { exact, expectAllClose, float32, float64 } from "../../tolerance.ts";
-import { predictionOf, randomMdlri, rowsOf, sizes, threeLevers } from "./units.ts";
+import { predictionOf, randomMdlri, rowsOf, sizes, spendOf, threeLevers } from "./units.ts";
 
 const grid = leverGrid(threeLevers);
 const cells = everyCell(grid);
@@ -32,9 +33,9 @@ function interactions(response: Float64Array, units: number): { least: number; l
 }
 
 describe("M-DLRI with random weights", () => {
-  test.each(["main", "unit"] as const)("hard mode: no level more lowers a response, for 10,000 units and every cell (pots: %s)", async (pots) => {
+  test.each(["ces", "main", "unit"] as const)("hard mode: no level more lowers a response, for 10,000 units and every cell (pots: %s)", async (pots) => {
     for (const seed of [1, 2, 3]) {
-      const { state, config } = await randomMdlri({ pots, gates: seed === 2 ? "unit" : "common", curves: seed }, seed);
+      const { state, config } = await randomMdlri({ pots, gates: (["relative", "unit", "common"] as const)[seed - 1], curves: seed }, seed);
       const { prediction, done } = await predictionOf(state, config, rowsOf(10_000, 10 + seed));
       const response = await prediction.response(cells);
       let lowered = 0;
@@ -64,12 +65,12 @@ describe("M-DLRI with random weights", () => {
   test("AND ranks alone make synergy only, OR ranks alone substitution only", async () => {
     const scale = 1e-9;
     for (const seed of [1, 2, 3]) {
-      const and = await randomMdlri({ orRanks: 0, andRanks: 3 }, seed);
+      const and = await randomMdlri({ orRanks: 0, andRanks: 3, gates: seed === 2 ? "common" : "relative" }, seed);
       const synergy = await predictionOf(and.state, and.config, rowsOf(500, seed));
       const up = interactions(await synergy.prediction.response(cells), 500);
       expect(up.least).toBeGreaterThanOrEqual(-scale);
       expect(up.largest).toBeGreaterThan(1e-3);
-      for (const pots of ["main", "unit"]) {
+      for (const pots of ["ces", "main", "unit"]) {
         const or = await randomMdlri({ andRanks: 0, orRanks: 3, pots }, seed);
         const substitution = await predictionOf(or.state, or.config, rowsOf(500, seed));
         const down = interactions(await substitution.prediction.response(cells), 500);
@@ -98,8 +99,12 @@ describe("M-DLRI with random weights", () => {
 
   test("the order of the levers does not matter: weights carried over, responses stay", async () => {
     const order = [2, 0, 1];
-    for (const pots of ["main", "unit"]) {
-      const { state, config } = await randomMdlri({ pots, gates: "unit" }, 7);
+    for (const [pots, gates] of [
+      ["ces", "relative"],
+      ["main", "unit"],
+      ["unit", "common"],
+    ]) {
+      const { state, config } = await randomMdlri({ pots, gates }, 7);
       const arrays = Object.fromEntries(
         Object.entries(state.arrays).map(([name, array]) => {
           if (/\.(andOffset|potShare)$/.test(name)) {
@@ -137,15 +142,29 @@ describe("M-DLRI with random weights", () => {
     const few = Int32Array.from({ length: 6 * 20 }, (_, k) => (k * 7) % 10);
     const [table, own] = [await prediction.response(few), await prediction.responseOfOwn(few)];
     for (let i = 0; i < 20; i++) expect(own[i]).toBe(table[i * 20 + i]);
+    // Free levers that never lower a response: the best of the million is found at the top, or at its equal.
+    const { cells: best, value } = await bestCells(prediction);
+    const [top, none] = [await prediction.response(new Int32Array(6).fill(9)), await prediction.response(new Int32Array(6))];
+    for (let i = 0; i < 20; i++) expect(value[i]).toBe(top[i] - none[i]);
+    expect(best.length).toBe(120);
     done();
   });
 });
 
 test("the surface and the graph that learns are one function: the exported ONNX file scores as predict does", async () => {
   const ort = await import("onnxruntime-node");
-  for (const config of [{}, { pots: "unit", gates: "unit" }, { mode: "soft" }] as const) {
+  for (const config of [
+    {},
+    { pots: "main", gates: "common" },
+    { pots: "unit", gates: "unit" },
+    { mode: "soft" },
+    { link: "logit" },
+    { link: "log" },
+    { link: "ziln" },
+  ] as const) {
     const settings = { ...(mdlri.quick as object), ...config, steps: 60 };
-    const data = rowsOf(300, 11);
+    const link = "link" in config ? config.link : "identity";
+    const data = link === "identity" ? rowsOf(300, 11) : link === "logit" ? rowsOf(300, 11, true) : spendOf(rowsOf(300, 11));
     const fitted = await fit(mdlri, data, { config: settings, seed: 2 });
     const { file, encode } = mdlri.onnx(fitted.config as never, await fitted.state());
     const session = await ort.InferenceSession.create(file);

@@ -29,6 +29,16 @@ export function rowsOf(n: number, seed: number, binary = false, levers: readonly
   return new Dataset([...x, ...columns, numberColumn("y", y)], { features: x.map(({ name }) => name), levers, outcomes: ["y"] }, "rows");
 }
 
+/** The same rows with amounts in place of the outcome: nothing where it is below 1, and its exponential above. */
+export function spendOf(data: Dataset): Dataset {
+  return data.withColumns([
+    numberColumn(
+      "y",
+      data.outcome().map((y) => (y < 1 ? 0 : Math.exp(y / 2))),
+    ),
+  ]);
+}
+
 /** An M-DLRI whose weights are random numbers, not learned ones. */
 export async function randomMdlri(
   config: Readonly<Record<string, unknown>>,

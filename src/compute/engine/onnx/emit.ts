@@ -193,8 +193,17 @@ class Emitter {
         return this.op("Pow", [of[0], this.float(x.attributes.exponent)]);
       case "cast":
         return this.op("Cast", of, { to: { int: elementType[x.attributes.to] } });
-      case "sum":
+      case "sum": {
+        // Down the rows, as gradients of biases are: a product with ones uses all threads, the reduction only one.
+        const [{ shape }] = x.inputs;
+        const { axes, keep } = x.attributes;
+        if (axes.length === 1 && axes[0] === 0 && shape.length === 2 && typeof shape[0] !== "number" && typeof shape[1] === "number" && shape[1] >= 16) {
+          const ones = this.once(`ones ${dimText(shape[0])}`, () => this.op("Expand", [this.float(1), this.shape([1, shape[0]])]));
+          const total = this.op("MatMul", [ones, of[0]]);
+          return keep ? total : this.op("Reshape", [total, this.list(shape[1])]);
+        }
         return this.op("ReduceSum", [of[0], this.list(...x.attributes.axes)], { keepdims: { int: Number(x.attributes.keep) } });
+      }
       case "mean":
         return this.op("ReduceMean", [of[0], this.list(...x.attributes.axes)], { keepdims: { int: Number(x.attributes.keep) } });
       case "max":

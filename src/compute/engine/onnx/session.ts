@@ -45,7 +45,7 @@ export function onnxEngine(id: "onnx" | "onnx-web", version: string, runtime: Ru
         }
         const results = await session.run(given, wanted as InferenceSession.FetchesType);
         const values: Record<string, Value> = {};
-        for (const name of Object.keys(graph.outputs)) values[name] = result(results[name] as OrtTensor, into[name]);
+        for (const name of Object.keys(graph.outputs)) values[name] = result(results[name] as OrtTensor, into[name], wanted[name] !== null);
         return values;
       },
       dispose: () => void session.release(),
@@ -53,10 +53,12 @@ export function onnxEngine(id: "onnx" | "onnx-web", version: string, runtime: Ru
   }
 }
 
-function result(tensor: OrtTensor, place: Float32Array | Float64Array | undefined): Value {
-  const data = tensor.data as Float32Array | Int32Array;
+/** @param written whether the runtime has put the result into `place` already (the tensor it hands back is a copy of it) */
+function result(tensor: OrtTensor, place: Float32Array | Float64Array | undefined, written: boolean): Value {
   const shape = tensor.dims;
+  if (place !== undefined && written) return { shape, data: place };
+  const data = tensor.data as Float32Array | Int32Array;
   if (place === undefined) return { shape, data };
-  if (place !== data) place.set(data);
+  place.set(data);
   return { shape, data: place };
 }
