@@ -16,7 +16,11 @@ const data = process.env.LIFTWISE_DATA_DIR ?? join(root, "..", "shared", "datase
 // Nets take minutes each: they are judged by the full gate and by their own suites.
 const quick = ["s-learner", "t-learner", "x-learner", "r-learner", "dr-learner", "uplift-forest", "uplift-boosting", "causal-forest"];
 const suites = full
-  ? [{ suite: "small", seeds: 50 }, { suite: "ihdp", seeds: 25, needs: "ihdp" }, { suite: "hillstrom", seeds: 5, needs: "hillstrom" }]
+  ? [
+      { suite: "small", seeds: 50 },
+      { suite: "ihdp", seeds: 25, needs: "ihdp" },
+      { suite: "hillstrom", seeds: 5, needs: "hillstrom" },
+    ]
   : [
       { suite: "small", seeds: 12, models: quick },
       { suite: "ihdp", seeds: 10, models: ["s-learner", "t-learner", "dr-learner", "uplift-forest", "causal-forest"], needs: "ihdp" },

@@ -1,7 +1,7 @@
 import { attribution } from "./attribution/index.ts";
 import { suggest, usageError } from "./base/errors.ts";
 import { longterm } from "./longterm/index.ts";
-import type { Model } from "./model/contract.ts";
+import type { Model, Task } from "./model/contract.ts";
 import { uplift } from "./uplift/index.ts";
 import { sellers } from "./uplift/canni/index.ts";
 import { levers } from "./uplift/levers/index.ts";
@@ -10,16 +10,18 @@ import { levers } from "./uplift/levers/index.ts";
 export const models: readonly Model[] = [...uplift, ...levers, ...sellers, ...attribution, ...longterm];
 
 /**
- * The model with this id, of any task.
- * @throws LiftwiseError (usage) when there is no model with this id, with the nearest one
+ * The model with this id. Naming its task as well gives its predictions their type: `modelById("t-learner", "uplift")`.
+ * @throws LiftwiseError (usage) when there is no model with this id, with the nearest one, or when it is of another task
  */
-export function modelById(id: string): Model {
+export function modelById<T extends Task = Task>(id: string, task?: T): Model<string, T> {
   const found = models.find((model) => model.id === id);
-  if (found !== undefined) return found;
-  throw usageError(
-    `there is no model "${id}"; ${suggest(
-      id,
-      models.map((model) => model.id),
-    )}`,
-  );
+  if (found === undefined)
+    throw usageError(
+      `there is no model "${id}"; ${suggest(
+        id,
+        models.map((model) => model.id),
+      )}`,
+    );
+  if (task !== undefined && found.task !== task) throw usageError(`model ${id} is of task ${found.task}, not ${task}; name a model of ${task}`);
+  return found as unknown as Model<string, T>;
 }

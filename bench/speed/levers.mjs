@@ -30,7 +30,7 @@ const data = simulate("levers", { n: rows }, 1);
 
 async function ours(threads) {
   const began = performance.now();
-  const fitted = await fit(mdlri, data, { config: { steps, batch, heldOut: 0, learningRate: 0.01, propensity: "none" }, threads });
+  const fitted = await fit(mdlri, data, { config: { steps, batch, heldOut: 0, learningRate: 0.01, logging: "none" }, threads });
   const seconds = (performance.now() - began) / 1000;
   const taken = fitted.report.training[0].steps;
   fitted.dispose();

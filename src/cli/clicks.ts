@@ -45,10 +45,7 @@ export const simulateClicksVerb: Verb = verb({
   notes: `DIR holds train/part-00.parquet ..., test/part-00.parquet and vocab/<field>.json in the layout of the multi-attribution benchmark, for fit --task
 attribution; and touches.parquet with user, journey, time, channel, ad, cost, converted, value and contribution, for attribute
 with --json: {"out","train","test","files"}`,
-  examples: [
-    "data clicks clicks --clicks 200000",
-    "attribute clicks/touches.parquet --user journey --time time --channel channel --conversion converted --contribution contribution",
-  ],
+  examples: ["data clicks clicks --clicks 200000"],
   run: async ({ options: { out, clicks, files, ads, clicksPerUser, overwrite, seed }, io }) => {
     const target = outputFolder(out, overwrite);
     const bar = await progress(io);
@@ -142,9 +139,9 @@ export async function evaluateClicks(fitted: FittedModel<"attribution">, asked: 
 }
 
 async function predictFolder(fitted: FittedModel<"attribution">, folder: string, signal: AbortSignal): ReturnType<typeof predictClicks> {
-  const files = openClicks(folder, { partial: true }).test;
+  const { test: files, vocabularies } = openClicks(folder, { partial: true });
   if (files.length === 0) throw usageError(`${folder}: there are no test files; a model is judged on test/*.parquet`);
-  return predictClicks(fitted, files, signal);
+  return predictClicks(fitted, files, { signal, vocabularies });
 }
 
 /** Clicks of one table: the columns the model was fitted to, credit by mechanism, and who clicked. */

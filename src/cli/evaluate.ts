@@ -90,8 +90,8 @@ with --model: gauc, auc and log-loss of the main mechanism, gauc by length of th
 function withScore(given: Given): Asked {
   const { outcome, score } = given;
   if (given.report !== undefined) throw usageError("--report is of --model; of scores, liftwise compare writes a report");
-  if (outcome === undefined) throw usageError("--outcome is missing: column that says what happened");
-  if (score === undefined) throw usageError("--score is missing: column of scores, higher means treat first; or name a saved conversion model with --model");
+  if (outcome === undefined) throw usageError("--outcome is required: column that says what happened");
+  if (score === undefined) throw usageError("--score is required: column of scores, higher means treat first; or name a saved conversion model with --model");
   return { ...given, outcome, score };
 }
 

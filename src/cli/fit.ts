@@ -18,8 +18,10 @@ const options = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe("the model to fit; liftwise models lists them; m-dlri with --task levers, moae with --task attribution by default"),
-  task: z.string().min(1).optional().describe("what is to be predicted, as a check on the model: uplift, levers, attribution, ..."),
+    .describe(
+      "the model to fit; liftwise models lists them; m-dlri with --task levers, moae with --task attribution, canni-uplift with --task sellers by default",
+    ),
+  task: z.string().min(1).optional().describe("what is to be predicted, as a check on the model: uplift, levers, sellers, attribution, ..."),
   labels: z.array(z.string().min(1)).min(1).optional().describe("--task attribution: columns of credit, called by their mechanisms: first, last, linear, mta"),
   partial: z.boolean().default(false).describe("--task attribution: go on although a numbered train file of the folder is missing"),
   out: z.string().min(1).describe("folder to write, or one file of plain JSON: MODEL.json"),

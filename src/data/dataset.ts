@@ -1,5 +1,15 @@
 import { dataError, oneOf, suggest } from "../base/errors.ts";
-import { type CategoryColumn, type Column, columnLength, type Features, type NumberColumn, type OutcomeKind, type Role, type Roles, type SellersRole } from "./schema.ts";
+import {
+  type CategoryColumn,
+  type Column,
+  columnLength,
+  type Features,
+  type NumberColumn,
+  type OutcomeKind,
+  type Role,
+  type Roles,
+  type SellersRole,
+} from "./schema.ts";
 
 /** Who got what: `arm[i]` is an index into `arms`, whose first entry is the control. */
 export interface Treatment {
@@ -303,7 +313,8 @@ function keepRoles(roles: Roles, keep: ReadonlySet<Role>): Roles {
     group: when("group", roles.group),
     time: when("time", roles.time),
     sample: when("sample", roles.sample),
-    sellers: when("seller", roles.sellers && keepSellers(roles.sellers, keep)),
+    // The plan is the treatment unless it is named; a model that is not shown who got what still has to know what rivals do.
+    sellers: when("seller", roles.sellers && keepSellers({ ...(roles.treatment && { planned: roles.treatment.column }), ...roles.sellers }, keep)),
     cost: when("cost", roles.cost),
     propensity: when("propensity", roles.propensity),
     potential: when("potential", roles.potential),

@@ -171,7 +171,7 @@ describe("conversion models on the command line", () => {
   });
 
   test.each([
-    [["evaluate", "FOLDER/log.csv", "--outcome", "conv"], /--score is missing/, 2],
+    [["evaluate", "FOLDER/log.csv", "--outcome", "conv"], /--score is required/, 2],
     [["evaluate", "FOLDER/log.csv", "--model", "FOLDER/model", "--score", "cost"], /--score does not go with --model/, 2],
     [["evaluate", "FOLDER/log.csv", "--model", "FOLDER/model"], /there is no column/, 3],
     [

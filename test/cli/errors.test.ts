@@ -40,7 +40,7 @@ const compare = `${roles} ${ignored} --models t-learner --t-learner.outcome-lear
 
 const usage: readonly Case[] = [
   ["an unknown verb", "evalute good.csv", 2, /^liftwise: unknown verb "evalute"; did you mean "evaluate"\?$/],
-  ["half a verb", "data", 2, /^liftwise: "data" needs a second word: list, describe, fetch or simulate$/],
+  ["half a verb", "data", 2, /^liftwise: "data" needs a second word: list, describe, fetch, simulate or clicks$/],
   ["an unknown second word", "data descrbe good.csv", 2, /^liftwise: unknown "data descrbe"; did you mean "describe"\?$/],
   ["an option before the verb", "--frobnicate", 2, /^liftwise: unknown option --frobnicate; a verb comes first/],
   ["an unknown option", `evaluate good.csv ${evaluate} --metrc qini`, 2, /: unknown option --metrc; did you mean --metric\?$/],

@@ -10,7 +10,7 @@ const data = simulate("sellers", { users: 40, candidates: 4, ragged: 0.5, seller
 const other = simulate("sellers", { users: 10, candidates: 4, ragged: 0.5, sellers: 60, events: 3 }, 4);
 
 describe.each(sellers.map((model) => [model.id, model] as const))("%s", (_, model) => {
-  const config = { ...model.quick, steps: 12 };
+  const config = { ...(model.quick as object), steps: 12 };
   let fitted: FittedModel<"sellers"> | undefined;
   const ready = async (): Promise<FittedModel<"sellers">> => (fitted ??= await fit(model, data, { config, seed: 7, threads: 1 }));
   afterAll(() => fitted?.dispose());

@@ -26,7 +26,7 @@ beforeAll(() => {
   const main = join(root, "dist", "cli", "main.js");
   command("liftwise", `exec "${process.execPath}" "${main}" "$@"`);
   // Not part of liftwise: lays out the files that guides speak of.
-  command("make-campaign", `exec "${process.execPath}" "${join(root, "test", "docs", "campaign.mjs")}"`);
+  command("make-campaign", `exec "${process.execPath}" "${join(root, "test", "docs", "campaign.mjs")}" "$@"`);
   command("npx", `[ "$1" = liftwise ] && shift && exec "${process.execPath}" "${main}" "$@"; echo "npx $1 is not there" >&2; exit 1`);
 });
 afterAll(() => rmSync(home, { recursive: true, force: true }));
@@ -59,7 +59,7 @@ function steps(page: string): { readonly language: string; readonly code: string
   return list;
 }
 
-test.for(withBlocks.filter((page) => steps(page).length > 0))("%s: its commands and programs run as they stand", { timeout: 240_000 }, async (page) => {
+test.for(withBlocks.filter((page) => steps(page).length > 0))("%s: its commands and programs run as they stand", { timeout: 900_000 }, async (page) => {
   const folder = join(home, page.replaceAll(/\W/g, "-"));
   mkdirSync(folder);
   const env = {
@@ -79,7 +79,7 @@ test.for(withBlocks.filter((page) => steps(page).length > 0))("%s: its commands 
   }
 });
 
-test("TypeScript in the documentation passes the compiler", { timeout: 120_000 }, () => {
+test("TypeScript in the documentation passes the compiler", { timeout: 300_000 }, () => {
   const folder = join(home, "types");
   mkdirSync(folder);
   for (const page of withBlocks)

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { categoryColumn, numberColumn, simulate, writeTable } from "liftwise/data";
 
-const data = simulate("email", { n: 6000 }, 1);
+const data = simulate("email", { n: 3000 }, 1);
 const { arm } = data.treatment();
 const numbers = ["recency", "history", "mens", "womens", "newbie"];
 const columns = [

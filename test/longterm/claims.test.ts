@@ -30,7 +30,11 @@ function surrogacy(seed: number, n = { history: 3000, experiment: 2000 }): Datas
   return combineSamples(make(n.history, 0, true), make(n.experiment, 0.5, false), { treatment: "arm", outcome: ["y"], surrogates: ["s"] });
 }
 
-async function average(model: Model<string, "longterm">, data: Dataset, config: object = {}): Promise<{ effect: number; se: number; lower: number; upper: number }> {
+async function average(
+  model: Model<string, "longterm">,
+  data: Dataset,
+  config: object = {},
+): Promise<{ effect: number; se: number; lower: number; upper: number }> {
   const fitted = await fit(model, data, { config, seed: 1, threads: 1 });
   try {
     return (await fitted.predict(experimentRows(data))).average[0];
@@ -41,13 +45,16 @@ async function average(model: Model<string, "longterm">, data: Dataset, config: 
 
 describe("where surrogacy holds, the effect is found", () => {
   const data = surrogacy(5);
-  test.each([surrogateIndexLinear, doublyRobustSurrogate, surrogateScore].map((model) => [model.id, model as Model<string, "longterm">] as const))("by %s", async (_, model) => {
-    const { effect, se } = await average(model, data);
-    expectWithin(effect, 2, se, 4);
-  });
+  test.each([surrogateIndexLinear, doublyRobustSurrogate, surrogateScore].map((model) => [model.id, model as Model<string, "longterm">] as const))(
+    "by %s",
+    async (_, model) => {
+      const { effect, se } = await average(model, data);
+      expectWithin(effect, 2, se, 4);
+    },
+  );
 
   test("steal agrees with the surrogate index", async () => {
-    const [a, b] = [await average(steal, data, { members: 0 }), await average(surrogateIndexLinear, data)];
+    const [a, b] = [await average(steal, data, { members: 0, prototypes: 2, rounds: 8, folds: 2 }), await average(surrogateIndexLinear, data)];
     expectWithin(a.effect, b.effect, Math.hypot(a.se, b.se), 3);
     expectWithin(a.effect, 2, a.se, 4);
   });
@@ -64,7 +71,10 @@ test("a surrogate index without features and noise is the slope times the differ
   const off = past.map((_, i) => (Math.floor(i / 8) % 2 === 0 ? 1 : -1));
   const history = new Dataset(
     [
-      numberColumn("x", past.map((_, i) => (i * 7) % 5)),
+      numberColumn(
+        "x",
+        past.map((_, i) => (i * 7) % 5),
+      ),
       numberColumn("s", past),
       numberColumn(
         "y",
@@ -76,7 +86,17 @@ test("a surrogate index without features and noise is the slope times the differ
   );
   const arm = Array.from({ length: 60 }, (_, i) => i % 2);
   const experiment = new Dataset(
-    [numberColumn("x", arm.map((_, i) => Math.floor(i / 2) % 5)), numberColumn("s", arm.map((a, i) => 0.5 * a + (Math.floor(i / 2) % 3))), numberColumn("arm", arm)],
+    [
+      numberColumn(
+        "x",
+        arm.map((_, i) => Math.floor(i / 2) % 5),
+      ),
+      numberColumn(
+        "s",
+        arm.map((a, i) => 0.5 * a + (Math.floor(i / 2) % 3)),
+      ),
+      numberColumn("arm", arm),
+    ],
     { features: [], outcomes: [] },
     "experiment",
   );
@@ -113,7 +133,7 @@ describe("hidden causes in a labelled history", () => {
 });
 
 describe("steal on G7", () => {
-  const data = simulate("longterm-g7", { history: 2000, experiment: 1200, zeta: 1, shift: 0.5 }, 4);
+  const data = simulate("longterm-g7", { history: 1600, experiment: 1200, zeta: 1, shift: 0.5 }, 4);
   const shop = (seed: number): Shop => ({
     rng: new Rng(seed),
     threads: 1,
@@ -124,19 +144,19 @@ describe("steal on G7", () => {
 
   test("pseudo labels are calibrated: rows labelled p are of the arm with frequency p, in history, which hides it", async () => {
     const samples = twoSamples(data);
-    const { label } = await pseudoPolicy(samples, { prototypes: 3, rounds: 25, folds: 3, calibrate: true, priorShift: true }, shop(1));
+    const { label } = await pseudoPolicy(samples, { prototypes: 3, rounds: 15, folds: 2, calibrate: true, priorShift: true }, shop(1));
     const latent = data.number("latent");
-    const rows = Array.from({ length: 2000 }, (_, i) => i).sort((i, j) => label[2 * i + 1] - label[2 * j + 1]);
+    const rows = Array.from({ length: 1600 }, (_, i) => i).sort((i, j) => label[2 * i + 1] - label[2 * j + 1]);
     for (let k = 0; k < 5; k++) {
-      const part = rows.slice(400 * k, 400 * (k + 1));
-      const want = part.reduce((sum, i) => sum + label[2 * i + 1], 0) / 400;
-      const got = part.reduce((sum, i) => sum + latent[i], 0) / 400;
+      const part = rows.slice(320 * k, 320 * (k + 1));
+      const want = part.reduce((sum, i) => sum + label[2 * i + 1], 0) / 320;
+      const got = part.reduce((sum, i) => sum + latent[i], 0) / 320;
       // The share itself is uncertain, and the calibration rests on 1,200 arms of the experiment.
-      expectWithin(got, want, Math.sqrt((want * (1 - want)) / 400) + 0.02, 4, `fifth ${k + 1}`);
+      expectWithin(got, want, Math.sqrt((want * (1 - want)) / 320) + 0.02, 4, `fifth ${k + 1}`);
     }
   });
 
-  test("root PEHE is at most half of the surrogate index's", async () => {
+  test("root PEHE is below two thirds of the surrogate index's on a small sample", async () => {
     const rows = experimentRows(data);
     const tau = rows.trueEffect("treated") as Float64Array;
     const pehe = async (model: Model<string, "longterm">, config: object): Promise<number> => {
@@ -144,7 +164,7 @@ describe("steal on G7", () => {
       const { effect } = await fitted.predict(rows);
       return Math.sqrt(tau.reduce((sum, v, i) => sum + (effect[0][i] - v) ** 2, 0) / tau.length);
     };
-    expect(await pehe(steal, { members: 0 })).toBeLessThan(0.5 * (await pehe(surrogateIndexLinear, {})));
+    expect(await pehe(steal, { members: 0, rounds: 15, folds: 2 })).toBeLessThan((2 / 3) * (await pehe(surrogateIndexLinear, {})));
   });
 
   test("history's own arms are used where they are logged, and no label is made up", async () => {

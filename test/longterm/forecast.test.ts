@@ -16,7 +16,12 @@ beforeAll(async () => {
   const data = simulate("longterm-g7", { history: 240, experiment: 160 }, 2);
   const names = data.names.filter((name) => /^x[1-4]$|^visits_[1-3]$|^orders_[1-3]$/.test(name));
   const part = (from: number, to: number, more: readonly string[]) =>
-    [...names, ...more].map((name) => takeColumn(data.column(name), Int32Array.from({ length: to - from }, (_, i) => from + i)));
+    [...names, ...more].map((name) =>
+      takeColumn(
+        data.column(name),
+        Int32Array.from({ length: to - from }, (_, i) => from + i),
+      ),
+    );
   await writeTable(past, part(0, 240, ["y_30", "latent"]));
   await writeTable(now, part(240, 400, ["treatment", "spend_1"]));
 });
@@ -24,7 +29,11 @@ beforeAll(async () => {
 describe("forecast HISTORY EXPERIMENT", () => {
   test("gives the effect with interval, horizon, length, sensitivity, verdicts and advice, as JSON and as a report", async () => {
     const out = join(folder, "out");
-    const { code, out: text, err } = await liftwise(["forecast", past, now, ...base, "--outcome", "y_30", "--ignore", "latent", "--model", "surrogate-index", "--out", out, "--json"]);
+    const {
+      code,
+      out: text,
+      err,
+    } = await liftwise(["forecast", past, now, ...base, "--outcome", "y_30", "--ignore", "latent", "--model", "surrogate-index", "--out", out, "--json"]);
     expect(err).toBe("");
     expect(code).toBe(0);
     const result = JSON.parse(text);
@@ -44,7 +53,8 @@ describe("forecast HISTORY EXPERIMENT", () => {
     const zero = arm.sensitivity.find((point: { share: number }) => point.share === -1);
     expect(zero.effect).toBeCloseTo(0, 10);
     const page = readFileSync(join(out, "report.html"), "utf8");
-    for (const title of ["Answer", "Horizon", "What the answer rests on", "How long the test must be", "If the assumptions fail"]) expect(page).toContain(title);
+    for (const title of ["Answer", "Horizon", "What the answer rests on", "How long the test must be", "If the assumptions fail"])
+      expect(page).toContain(title);
     expect(readFileSync(join(out, "effects.csv"), "utf8").trim().split("\n").length).toBe(161);
   });
 

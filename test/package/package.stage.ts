@@ -124,8 +124,8 @@ export { value, wrong, ${entries.map((_, i) => `e${i}`).join(", ")} };
 const shells: [string, string, string[]][] = [
   [
     "bash",
-    'source <(liftwise completion bash); COMP_WORDS=(liftwise compa); COMP_CWORD=1; _liftwise; echo "${COMPREPLY[@]}"; COMP_WORDS=(liftwise fit --model t-l); COMP_CWORD=3; _liftwise; echo "${COMPREPLY[@]}"',
-    ["compare", "t-learner t-learner-cells"],
+    'source <(liftwise completion bash); COMP_WORDS=(liftwise compa); COMP_CWORD=1; _liftwise; echo "${COMPREPLY[@]}"; COMP_WORDS=(liftwise fit --model m-d); COMP_CWORD=3; _liftwise; echo "${COMPREPLY[@]}"',
+    ["compare", "m-dlri"],
   ],
   [
     "zsh",
@@ -138,9 +138,9 @@ const shells: [string, string, string[]][] = [
 describe.each(shells)("completion in %s", (shell, script, lines) => {
   const there = spawnSync(shell, ["-c", "exit 0"]).status === 0;
   test.skipIf(!there)(there ? "offers verbs and models" : "skipped: this shell is not on this machine", () => {
-  const path = `${join(project, "node_modules", ".bin")}:${process.env.PATH}`;
-  const { stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", env: { ...process.env, PATH: path } });
-  expect(stdout.trim().split("\n"), stderr).toEqual(lines);
+    const path = `${join(project, "node_modules", ".bin")}:${process.env.PATH}`;
+    const { stdout, stderr } = spawnSync(shell, ["-c", script], { encoding: "utf8", env: { ...process.env, PATH: path } });
+    expect(stdout.trim().split("\n"), stderr).toEqual(lines);
   });
 });
 

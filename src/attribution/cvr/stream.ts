@@ -63,7 +63,7 @@ export async function fitClicks(id: string, folder: ClickFolder, options: ClickF
     columns,
     batchCount,
     batchRows: config.batch,
-    batches: (epoch) => labelled(folder.train, fields, heads, config.batch, epoch === 0 ? found : { unknown: 0, cut: 0 }, epoch === 0 ? positives : {}),
+    batches: (epoch) => labelled(folder, fields, heads, config.batch, epoch === 0 ? found : { unknown: 0, cut: 0 }, epoch === 0 ? positives : {}),
   };
   const context = { rng: new Rng(seed).split("fit").split(id), threads, signal, progress };
   const { trained, engine, report } = await trainConversion({ structure, config, fields, source, context });
@@ -86,7 +86,7 @@ export async function fitClicks(id: string, folder: ClickFolder, options: ClickF
 
 /** Batches of `size` rows cut out of whatever the files give. */
 async function* labelled(
-  files: readonly string[],
+  { train, vocabularies }: ClickFolder,
   fields: ClickFields,
   heads: readonly Head[],
   size: number,
@@ -95,7 +95,7 @@ async function* labelled(
 ): AsyncGenerator<c.Batch> {
   const labels = heads.includes("cartesian") ? mechanisms : heads;
   const collect = collector(fields, heads, size);
-  for await (const part of clickRows(files, labels)) {
+  for await (const part of clickRows(train, labels, vocabularies)) {
     for (let from = 0; from < part.rows; ) {
       from = collect.add(part, from, found);
       if (collect.full()) yield collect.take(positives);
@@ -200,7 +200,11 @@ export interface ClickPredictions {
 }
 
 /** Predicts click files row by row in their order, a few thousand rows at a time. */
-export async function predictClicks(fitted: FittedModel<"attribution">, files: readonly string[], signal?: AbortSignal): Promise<ClickPredictions> {
+export async function predictClicks(
+  fitted: FittedModel<"attribution">,
+  files: readonly string[],
+  { signal, vocabularies }: { readonly signal?: AbortSignal /** Folder of the vocabularies, for columns of texts. */; readonly vocabularies?: string } = {},
+): Promise<ClickPredictions> {
   const rows = await clickCount(files);
   const user = new Int32Array(rows);
   const credit = Object.fromEntries(labelFields.map((name) => [name, new Float32Array(rows)]));
@@ -208,7 +212,7 @@ export async function predictClicks(fitted: FittedModel<"attribution">, files: r
   const probability: Float32Array[] = [];
   const notes = new Set<string>();
   let at = 0;
-  for await (const part of clickRows(files)) {
+  for await (const part of clickRows(files, labelFields, vocabularies)) {
     signal?.throwIfAborted();
     const prediction = await fitted.predict(toDataset(part));
     heads = prediction.heads;

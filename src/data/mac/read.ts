@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { dataError, suggest } from "../../base/errors.ts";
 import { pathLiteral, quoted, rowsOf, withDuck } from "../duck.ts";
 import { adFields, labelFields, sequenceFields, similarityFields, userFields, type Vocabulary } from "./layout.ts";
@@ -12,6 +13,8 @@ export interface ClickFolder {
   readonly test: readonly string[];
   /** Rows of each table: one more than the largest index of its vocabulary. */
   readonly vocabulary: Vocabulary;
+  /** Folder of the vocabulary files: columns of texts are looked up in them. */
+  readonly vocabularies: string;
 }
 
 /**
@@ -31,7 +34,7 @@ export function openClicks(folder: string, options: { readonly partial?: boolean
   const place = ["vocab", "vocabs", "vocabulary"].map((name) => join(folder, name)).find((path) => existsSync(path));
   if (place === undefined) throw dataError(`${folder}: there is no folder vocab/ with one JSON file a field`);
   const vocabulary = Object.fromEntries([...userFields, ...adFields].map((name) => [name, tableRows(place, name)])) as Vocabulary;
-  return { path: folder, train, test, vocabulary };
+  return { path: folder, train, test, vocabulary, vocabularies: place };
 }
 
 function partsOf(folder: string, part: string): string[] {
@@ -104,11 +107,13 @@ export async function clickCount(files: readonly string[]): Promise<number> {
 
 /**
  * The rows of click files, one file after the other and in their order, a few thousand at a time; nothing else is held in memory. A missing index is
- * 0, a missing list empty.
+ * 0, a missing list empty. Columns hold indices, or texts as in the public files, which are looked up in the vocabularies; a text that is not in its
+ * vocabulary is -1.
  * @param labels credits to read; none for files that have none
+ * @param vocabularies folder of `<field>.json`; needed for columns of texts
  * @throws LiftwiseError (data) for a file that lacks a column, naming both
  */
-export async function* clickRows(files: readonly string[], labels: readonly string[] = labelFields): AsyncGenerator<ClickRows> {
+export async function* clickRows(files: readonly string[], labels: readonly string[] = labelFields, vocabularies?: string): AsyncGenerator<ClickRows> {
   const { DuckDBInstance } = await import("@duckdb/node-api");
   const { default: duckdb } = await import("@duckdb/node-bindings");
   // One thread, so that rows come in order and little is read ahead.
@@ -123,11 +128,14 @@ export async function* clickRows(files: readonly string[], labels: readonly stri
   const single = ["user_id", ...userFields, ...adFields];
   const lists = [...sequenceFields, ...similarityFields];
   try {
+    const words = lookups(con, vocabularies);
     for (const file of files) {
-      await checkColumns(file, [...single, ...lists, ...labels], (sql) => rowsOf(con, sql));
+      const types = await checkColumns(file, [...single, ...lists, ...labels], (sql) => rowsOf(con, sql));
+      const isText = (name: string): boolean => types.get(name)?.startsWith("VARCHAR") === true;
+      for (const name of [...single, ...sequenceFields]) if (isText(name)) await words.load(tableOf(name), file);
       const select = [
-        ...single.map((name) => `coalesce(${quoted(name)}::INTEGER, 0)`),
-        ...sequenceFields.map((name) => `coalesce(${quoted(name)}, [])::INTEGER[]`),
+        ...single.map((name) => (isText(name) ? words.one(tableOf(name), quoted(name)) : `coalesce(${quoted(name)}::INTEGER, 0)`)),
+        ...sequenceFields.map((name) => (isText(name) ? words.list(tableOf(name), quoted(name)) : `coalesce(${quoted(name)}, [])::INTEGER[]`)),
         ...similarityFields.map((name) => `coalesce(${quoted(name)}, [])::FLOAT[]`),
         ...labels.map((name) => `coalesce(${quoted(name)}::FLOAT, 'NaN'::FLOAT)`),
       ];
@@ -147,10 +155,13 @@ export async function* clickRows(files: readonly string[], labels: readonly stri
         const last = single.length + lists.length;
         yield {
           rows: n,
-          user: new Int32Array(bytes(0, 4)),
-          fields: Object.fromEntries(single.slice(1).map((name, k) => [name, new Int32Array(bytes(k + 1, 4))])),
+          user: words.indices("user_id", new Int32Array(bytes(0, 4)), isText("user_id")),
+          fields: Object.fromEntries(single.slice(1).map((name, k) => [name, words.indices(name, new Int32Array(bytes(k + 1, 4)), isText(name))])),
           sequences: Object.fromEntries(
-            sequenceFields.map((name, k) => [name, ((one) => ({ values: new Int32Array(one.buffer), offsets: one.offsets }))(list(single.length + k))]),
+            sequenceFields.map((name, k) => [
+              name,
+              ((one) => ({ values: words.indices(tableOf(name), new Int32Array(one.buffer), isText(name)), offsets: one.offsets }))(list(single.length + k)),
+            ]),
           ),
           similarities: Object.fromEntries(
             similarityFields.map((name, k) => [name, ((one) => ({ values: new Float32Array(one.buffer), offsets: one.offsets }))(list(first + k))]),
@@ -184,12 +195,73 @@ function inOrder(entries: BigUint64Array, child: ArrayBuffer, rows: number): { r
   return { buffer: out.buffer, offsets };
 }
 
-async function checkColumns(file: string, wanted: readonly string[], ask: (sql: string) => Promise<Record<string, unknown>[]>): Promise<void> {
-  let names: string[];
+function wordsOf(file: string): Record<string, number> {
   try {
-    names = (await ask(`describe select * from read_parquet(${pathLiteral(file)})`)).map((row) => String(row.column_name));
+    return JSON.parse(readFileSync(file, "utf8")) as Record<string, number>;
+  } catch (cause) {
+    throw dataError(`${file}: the vocabulary cannot be read (${(cause as Error).message}); a column of texts needs one, a JSON map from value to index`, cause);
+  }
+}
+
+/** The field whose vocabulary a column is written in. */
+const tableOf = (name: string): string => name.replace(/_seq$/, "");
+
+interface Lookups {
+  /** Makes the vocabulary of a field known to the database. */
+  load(field: string, file: string): Promise<void>;
+  /** SQL of the place of a text in its vocabulary: -1 where it is not in it, -2 where it is missing. */
+  one(field: string, column: string): string;
+  list(field: string, column: string): string;
+  /** Places as indices, in place; indices stay as they are. */
+  indices(field: string, places: Int32Array, looked: boolean): Int32Array;
+}
+
+function lookups(con: DuckDBConnection, vocabularies: string | undefined): Lookups {
+  const index = new Map<string, Int32Array>();
+  const place = (field: string, text: string): string => `coalesce(enum_code(try_cast(${text} as "words of ${field}"))::INTEGER, -1)`;
+  return {
+    load: async (field, file) => {
+      if (index.has(field)) return;
+      if (vocabularies === undefined)
+        throw dataError(`${file}: column "${field}" holds texts, which need the folder of vocabularies; open the folder that holds both`);
+      const entries = Object.entries(wordsOf(join(vocabularies, `${field}.json`)));
+      await con.run("create or replace temp table words (word VARCHAR, place INTEGER)");
+      const appender = await con.createAppender("words", null, "temp");
+      entries.forEach(([word], k) => {
+        appender.appendVarchar(word);
+        appender.appendInteger(k);
+        appender.endRow();
+      });
+      appender.closeSync();
+      await con.run(`create type "words of ${field}" as enum (select word from words order by place)`);
+      index.set(
+        field,
+        Int32Array.from(entries, ([, at]) => at),
+      );
+    },
+    one: (field, column) => `case when ${column} is null then -2 else ${place(field, column)} end`,
+    list: (field, column) => `coalesce(list_transform(${column}, lambda word: ${place(field, "word")}), [])::INTEGER[]`,
+    indices: (field, places, looked) => {
+      const known = index.get(field);
+      if (!looked || known === undefined) return places;
+      for (let i = 0; i < places.length; i++) places[i] = places[i] >= 0 ? known[places[i]] : places[i] === -2 ? 0 : -1;
+      return places;
+    },
+  };
+}
+
+/** Types of the columns of a file by name. */
+async function checkColumns(
+  file: string,
+  wanted: readonly string[],
+  ask: (sql: string) => Promise<Record<string, unknown>[]>,
+): Promise<ReadonlyMap<string, string>> {
+  let types: Map<string, string>;
+  try {
+    types = new Map((await ask(`describe select * from read_parquet(${pathLiteral(file)})`)).map((row) => [String(row.column_name), String(row.column_type)]));
   } catch (cause) {
     throw dataError(`${file}: cannot be read as Parquet (${(cause as Error).message.split("\n")[0].slice(0, 160)}); is it whole?`, cause);
   }
-  for (const name of wanted) if (!names.includes(name)) throw dataError(`${file}: there is no column "${name}"; ${suggest(name, names)}`);
+  for (const name of wanted) if (!types.has(name)) throw dataError(`${file}: there is no column "${name}"; ${suggest(name, [...types.keys()])}`);
+  return types;
 }

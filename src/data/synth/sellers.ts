@@ -49,10 +49,8 @@ export function sized({
 
 /** Columns in order, and their parts. */
 export const sellersRoles: Roles = {
-  features: [
-    ...["x1", "x2", "x3", "x4", "past_spend", "segment", "quality", "price", "s1", "s2", "s3", "s4", "visits", "value"],
-    ...["history_segment", "history_price", "history_age", "history_bought", "history_coupon"],
-  ],
+  features:
+    "x1,x2,x3,x4,past_spend,segment,quality,price,s1,s2,s3,s4,visits,value,history_segment,history_price,history_age,history_bought,history_coupon".split(","),
   treatment: { column: "assigned", control: "0" },
   outcomes: ["shop_gmv"],
   group: "user",

@@ -32,7 +32,7 @@ const nets = ["tarnet-cells", "cfrnet-cells", "dragonnet-cells", "euen-cells", "
 const tuned: Readonly<Record<string, unknown>> = {
   ...Object.fromEntries(nets.map((id) => [id, asXtnet])),
   "m-dlri": { heldOut: 0 },
-  xtnet: { learningRate: 0.02, l2: 0.0015, steps: 6000, heldOut: 0, representation: [16], basic: [16], effect: [16], balanceWeight: 0 },
+  xtnet: { learningRate: 0.05, l2: 0.001, steps: 3000, heldOut: 0, representation: [16], basic: [4], effect: [16], mask: [], balanceWeight: 0 },
 };
 
 /**

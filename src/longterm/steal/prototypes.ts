@@ -105,13 +105,14 @@ function maximise(data: Behaviour, joint: Float64Array, before: Prototypes, use:
     }
     course.push(solveCourse(gram, cross, width, depth, arms));
   }
+  const full = course.map((theta) => summed(theta, width * depth));
   for (let i = 0; i < rows; i++) {
     if (use !== undefined && use[i] === 0) continue;
     for (let j = 0; j < count; j++)
       for (let a = 0; a < arms; a++) {
         const w = joint[i * cells + j * arms + a];
         if (w < 1e-4) continue;
-        meanOf(data, course[j], i, a, mean);
+        meanOf(data, full[j], i, a, mean);
         for (let k = 0; k < depth; k++) {
           const dk = w * (s[i * depth + k] - mean[k]);
           for (let l = k; l < depth; l++) covariance[k * depth + l] += dk * (s[i * depth + l] - mean[l]);
@@ -157,13 +158,20 @@ function solveCourse(gram: readonly Float64Array[], cross: readonly Float64Array
   return out;
 }
 
-/** Expected course of row i under prototype and arm. */
-export function meanOf({ x, width, depth }: Behaviour, course: Float64Array, i: number, a: number, into: Float64Array): void {
+/** Courses with the control's added to those of the other arms: arms x width x depth. */
+function summed(course: Float64Array, size: number): Float64Array {
+  const out = course.slice();
+  for (let k = size; k < out.length; k++) out[k] += course[k % size];
+  return out;
+}
+
+/** Expected course of row i under arm a, from summed courses. */
+function meanOf({ x, width, depth }: Behaviour, courses: Float64Array, i: number, a: number, into: Float64Array): void {
   into.fill(0);
+  let at = a * width * depth;
   for (let u = 0; u < width; u++) {
     const value = x[i * width + u];
-    const [at, more] = [u * depth, (a * width + u) * depth];
-    for (let k = 0; k < depth; k++) into[k] += value * (a === 0 ? course[at + k] : course[at + k] + course[more + k]);
+    for (let k = 0; k < depth; k++) into[k] += value * courses[at++];
   }
 }
 
@@ -255,7 +263,7 @@ export function beliefs(data: Behaviour, model: Prototypes, use?: Uint8Array): B
   const { rows, history, x, width, s, depth, arms, arm, logChance } = data;
   const { count, course, kind, past } = model;
   const { whiten, logDeterminant } = whitener(model.covariance, depth);
-  const turned = course.map((theta) => whitened(theta, whiten, depth));
+  const turned = course.map((theta) => whitened(summed(theta, width * depth), whiten, depth));
   const z = whitened(s, whiten, depth);
   const cells = count * arms;
   const joint = new Float64Array(rows * cells);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { variance } from "../../base/stats/moments.ts";
 import type { Json } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import type { TwoSamples } from "../../data/longterm.ts";
@@ -28,7 +29,7 @@ const config = z.strictObject({
     .describe("full: history's pseudo policy has an effect beyond the surrogates; surrogacy: it has none, and what is left is a surrogate index."),
   correct: z
     .boolean()
-    .default(true)
+    .default(false)
     .describe(
       "Whether history's mean residual in each pseudo arm, weighted to look like the experiment, is added: it takes out what the outcome's form misses.",
     ),
@@ -113,9 +114,13 @@ async function learn(
   for (let a = 1; a < arms.length; a++) {
     const v = contrastWeights(samples, policy, a);
     const contrast = Float64Array.from(given, (column) => column.reduce((sum, value, i) => sum + v[i] * value, 0));
-    const influence = alpha === undefined ? wide.influence(contrast).map((u) => u * history.rows) : left.map((r, i) => (alpha[a][i] - alpha[0][i]) * r);
+    // The correction takes back what the linear part's own error has in common with it, and adds its own.
+    const pull = alpha === undefined ? undefined : alpha[a].map((w, i) => w - alpha[0][i]);
+    const own_ = pull === undefined ? contrast : contrast.map((value, j) => value - columns[j].reduce((sum, z, i) => sum + pull[i] * z, 0) / history.rows);
+    const influence = wide.influence(own_).map((u, i) => u * history.rows + (pull === undefined ? 0 : pull[i] * left[i]));
     parts.push({ influence, correct: false });
-    unsure.push(direct && !history.logged ? labelVariance(samples, policy, { past, now, weight, own, linear, v }) : 0);
+    const labels = direct && !history.logged ? labelVariance(samples, policy, { past, now, weight, own, linear, v }) : 0;
+    unsure.push(labels + ensembleVariance(deep?.members ?? [], v));
   }
   const { effects, average } = await effectsOn(samples, { value, through: direct ? through : value, history: parts }, settings, shop);
   return {
@@ -127,7 +132,7 @@ async function learn(
       penalty: wide.lambda,
       ...(moved === undefined ? {} : { correction: moved }),
       ...(deep === undefined ? {} : { attention: deep.report }),
-      standardErrorOfLabels: unsure.map(Math.sqrt),
+      standardErrorOfLabelsAndEnsemble: unsure.map(Math.sqrt),
     },
   };
 }
@@ -204,6 +209,12 @@ function labelVariance(
   return total;
 }
 
+/** Variance of the mean of the nets' contributions to an average effect: nets from other starts and other rows would say something else. */
+function ensembleVariance(members: readonly Float64Array[], v: Float64Array): number {
+  if (members.length < 2) return 0;
+  return variance(members.map((values) => values.reduce((sum, value, i) => sum + v[i] * value, 0))) / members.length;
+}
+
 /** What the attention nets add on the experiment's rows, shrunk to what held-out rows of history support. */
 async function attend(
   settings: StealConfig,
@@ -212,7 +223,13 @@ async function attend(
   residual: Float64Array,
   weight: Float64Array,
   shop: Shop,
-): Promise<{ readonly value: Float64Array; readonly through: Float64Array; readonly past: Float64Array; readonly report: Json }> {
+): Promise<{
+  readonly value: Float64Array;
+  readonly through: Float64Array;
+  readonly past: Float64Array;
+  readonly members: readonly Float64Array[];
+  readonly report: Json;
+}> {
   const { history, experiment, grid, arms } = samples;
   const { behaviour, course } = policy;
   const [rows, width, depth] = [behaviour.rows, Math.max(1, behaviour.width - 1), behaviour.depth];
@@ -254,6 +271,7 @@ async function attend(
   };
   const engine = await c.chooseEngine(settings.engine);
   const [value, through, before] = [new Float64Array(experiment.rows), new Float64Array(experiment.rows), new Float64Array(history.rows)];
+  const each: Float64Array[] = [];
   const shares: number[] = [];
   const steps: number[] = [];
   for (let m = 0; m < settings.members; m++) {
@@ -280,6 +298,7 @@ async function attend(
       const here = await ready.run(learnt);
       for (let i = 0; i < history.rows; i++) before[i] += (share * scale * here.y.data[i]) / settings.members;
       const there = await ready.run(Object.fromEntries(Object.entries(all).map(([name, column]) => [name, c.takeRows(column, now)])));
+      each.push(Float64Array.from(there.y.data, (v) => share * scale * v));
       for (let i = 0; i < experiment.rows; i++) {
         value[i] += (share * scale * there.y.data[i]) / settings.members;
         through[i] += (share * scale * there.natural.data[i]) / settings.members;
@@ -289,5 +308,5 @@ async function attend(
     }
     shop.progress(0.65 + (0.3 * (m + 1)) / settings.members, `net ${m + 1} of ${settings.members}`);
   }
-  return { value, through, past: before, report: { engine: engine.report as unknown as Json, shareKept: shares, steps } };
+  return { value, through, past: before, members: each, report: { engine: engine.report as unknown as Json, shareKept: shares, steps } };
 }

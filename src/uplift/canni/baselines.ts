@@ -145,8 +145,8 @@ export const cfrnetSellers: Standard<"cfrnet-sellers", CfrConfig> = sellerModel(
   },
 });
 
-function headsOf({ z: _, ...heads }: Represented): Heads {
-  return heads;
+function headsOf({ mu0, mu1 }: Represented): Heads {
+  return { mu0, mu1 };
 }
 
 interface DragonConfig extends SellersConfig {

@@ -193,7 +193,7 @@ async function loggingOf(
   const e = await loggingPropensity(data, levels, grid, counts, propensity !== "estimated", { rng: context.rng.split("propensity"), threads, signal });
   if (e === undefined) {
     if (weighting === "none") return {};
-    throw dataError(`${data.name}: weights need the probability of every logged cell, and none is declared; declare them, or take --propensity estimated`);
+    throw dataError(`${data.name}: weights need the probability of every logged cell, and none is declared; declare them, or take --logging estimated`);
   }
   const overlap = loggedOverlap(e, data.rows, counts);
   if (weighting === "none") return { overlap, logging: { propensity: e.how } };

@@ -16,7 +16,7 @@ export interface MdlriConfig extends TrainingConfig {
   readonly mode: "hard" | "soft";
   readonly link: "auto" | "identity" | "logit" | "log" | "ziln";
   readonly weighting: "none" | "stabilised";
-  readonly propensity: "estimated" | "declared" | "none";
+  readonly logging: "estimated" | "declared" | "none";
   readonly warmUp: number;
   readonly baselineRate: number;
   readonly baselineL2: number;
@@ -62,10 +62,10 @@ const config: z.ZodType<MdlriConfig> = z.strictObject({
     .enum(["none", "stabilised"])
     .default("none")
     .describe("Weights of the rows: none, or stabilised inverse probabilities of the cell a row is in, clipped at their 95th percentile."),
-  propensity: z
+  logging: z
     .enum(["estimated", "declared", "none"])
     .default("estimated")
-    .describe("Logging probabilities for weights and support flags: estimated where none are declared; as declared only; or none."),
+    .describe("Probabilities with which cells were logged, for weights and support flags: estimated where none are declared; as declared only; or none."),
   warmUp: z.number().min(0).max(0.9).default(0.2).describe("Share of the steps in which only baseline and main effects learn."),
   baselineRate: z.number().positive().max(10).default(0.2).describe("Learning rate of the baseline, in multiples of --learning-rate."),
   baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 1),
@@ -107,6 +107,6 @@ export const mdlri: ExportableLeverModel<"m-dlri", MdlriConfig> = leverNetModel(
   ],
   config,
   quick: { steps: 300, learningRate: 0.01, baseline: [16], encoder: [8], batch: 64, andRanks: 2, orRanks: 2 },
-  asks: ({ link, weighting, propensity }) => ({ link, weighting, propensity }),
+  asks: ({ link, weighting, logging }) => ({ link, weighting, propensity: logging }),
   build: buildMdlri,
 });

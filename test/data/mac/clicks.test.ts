@@ -1,11 +1,12 @@
-import { mkdtemp, rm, unlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { labelFields, sequenceFields, similarityFields } from "../../../src/data/mac/layout.ts";
+import { withDuck } from "../../../src/data/duck.ts";
+import { adFields, labelFields, sequenceFields, similarityFields, userFields } from "../../../src/data/mac/layout.ts";
 import { touchColumns } from "../../../src/data/mac/log.ts";
 import { describeClicks } from "../../../src/data/mac/describe.ts";
-import { clickCount, clickRows, openClicks } from "../../../src/data/mac/read.ts";
+import { clickCount, type ClickRows, clickRows, openClicks } from "../../../src/data/mac/read.ts";
 import { clickChunks, simulateClicks } from "../../../src/data/mac/simulate.ts";
 import { readTable } from "../../../src/data/read.ts";
 import type { NumberColumn } from "../../../src/data/schema.ts";
@@ -145,6 +146,46 @@ describe("the benchmark's layout on disk", () => {
     const credited = parts.reduce((total, { rows, positive }) => total + rows * positive.last, 0);
     expectClose(credited, whole.credit.last.filter((v) => v > 0).length, float64);
     expect([vocabulary.ad_feat0, notes]).toEqual([201, []]);
+  });
+
+  test("columns of texts, as in the public files, are looked up in the vocabularies; what is not in them is unknown", async () => {
+    const texts = join(folder, "..", "texts");
+    await mkdir(join(texts, "vocabs"), { recursive: true });
+    const { train } = openClicks(folder);
+    const users = new Set<number>();
+    for await (const { user } of clickRows(train)) for (const u of user) users.add(u);
+    for (const name of [...userFields, ...adFields]) {
+      const words = JSON.parse(await readFile(join(folder, "vocab", `${name}.json`), "utf8"));
+      // Category 7 is left out of its vocabulary.
+      if (name === "ad_feat1") delete words["ad_feat1-7"];
+      await writeFile(join(texts, "vocabs", `${name}.json`), JSON.stringify({ ...words, none: 0 }));
+    }
+    await writeFile(join(texts, "vocabs", "user_id.json"), JSON.stringify(Object.fromEntries([...users].map((u) => [`u${u}`, u]))));
+    const word = (name: string, at: string): string => `case when ${at} = 0 then 'none' else '${name}-' || ${at} end`;
+    const columns = [
+      "'u' || user_id as user_id",
+      ...[...userFields, ...adFields].map((name) => `${word(name, name)} as ${name}`),
+      ...sequenceFields.map((name) => `list_transform(${name}, lambda v: ${word(name.replace(/_seq$/, ""), "v")}) as ${name}`),
+      ...similarityFields,
+      ...labelFields,
+    ];
+    await mkdir(join(texts, "train"));
+    await withDuck(async (con) => {
+      await con.run(`copy (select ${columns.join(", ")} from read_parquet('${train[0]}')) to '${join(texts, "train", "train-00.parquet")}' (format parquet)`);
+    });
+    const opened = openClicks(texts);
+    const [want, got] = [[] as ClickRows[], [] as ClickRows[]];
+    for await (const part of clickRows([train[0]])) want.push(part);
+    for await (const part of clickRows(opened.train, undefined, opened.vocabularies)) got.push(part);
+    expect(got.map(({ user }) => Array.from(user))).toEqual(want.map(({ user }) => Array.from(user)));
+    for (const name of [...userFields, ...adFields])
+      for (const [k, part] of got.entries())
+        expect(Array.from(part.fields[name])).toEqual(Array.from(want[k].fields[name], (v) => (name === "ad_feat1" && v === 7 ? -1 : v)));
+    for (const [k, part] of got.entries()) expect(part.sequences.ad_feat0_seq).toEqual(want[k].sequences.ad_feat0_seq);
+    const read = async (): Promise<void> => {
+      for await (const part of clickRows(opened.train)) expect(part.rows).toBeGreaterThan(0);
+    };
+    await expect(read()).rejects.toThrow(/holds texts, which need the folder of vocabularies/);
   });
 
   test("a missing train part is named, unless what is there is asked for", async () => {

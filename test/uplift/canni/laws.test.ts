@@ -12,7 +12,7 @@ const other = simulate("sellers", { users: 12, candidates: 5, ragged: 0.6, selle
 describe.each(["itt", "exclusion"] as const)("canni-uplift, %s", (mode) => {
   let fitted: FittedModel<"sellers"> | undefined;
   const ready = async (): Promise<FittedModel<"sellers">> =>
-    (fitted ??= await fit(canniUplift, train, { config: { ...canniUplift.quick, steps: 30, mode }, seed: 3, threads: 1 }));
+    (fitted ??= await fit(canniUplift, train, { config: { ...(canniUplift.quick as object), steps: 30, mode }, seed: 3, threads: 1 }));
   const predict = async (data: Dataset): Promise<SellersPrediction> => (await ready()).predict(data);
   afterAll(() => fitted?.dispose());
 
@@ -112,7 +112,7 @@ test("broken rows are refused with their numbers in the data as given, and mende
   const gmv = train.number("shop_gmv").slice();
   gmv[30] = -1;
   const wrong = train.withColumns([numberColumn("shop_gmv", gmv)]);
-  const config = { ...canniUplift.quick, steps: 5 };
+  const config = { ...(canniUplift.quick as object), steps: 5 };
   await expect(fit(canniUplift, wrong, { config })).rejects.toThrow("row 31");
   const mended = await fit(canniUplift, wrong, { config: { ...config, repair: true }, threads: 1 });
   expect(mended.report.repaired).toEqual({ "negative shop outcome": 1 });
@@ -128,14 +128,14 @@ test("without a column of redemption or of the platform the model says which par
 
 test("winsorising and weights are reported: how much was cut, and how many pairs still count", async () => {
   const biased = simulate("sellers", { users: 40, candidates: 5, sellers: 60, events: 3, confounding: 1 }, 5);
-  const fitted = await fit(canniUplift, biased, { config: { ...canniUplift.quick, steps: 5, winsorise: 0.95 }, threads: 1 });
+  const fitted = await fit(canniUplift, biased, { config: { ...(canniUplift.quick as object), steps: 5, winsorise: 0.95 }, threads: 1 });
   const { winsorised, weighting } = fitted.report as { winsorised: { rows: number; quantile: number }; weighting: { how: string; effectiveRows: number } };
   const positive = biased.number("shop_gmv").filter((v) => v > 0).length;
   expect(winsorised.rows).toBe(positive - Math.floor(0.95 * (positive - 1)) - 1);
   expect(weighting.how).toBe("known");
   expect(weighting.effectiveRows).toBeLessThan(biased.rows);
   fitted.dispose();
-  const plain = await fit(canniUplift, train, { config: { ...canniUplift.quick, steps: 5 }, threads: 1 });
+  const plain = await fit(canniUplift, train, { config: { ...(canniUplift.quick as object), steps: 5 }, threads: 1 });
   expect((plain.report.weighting as { how: string }).how).toBe("none");
   plain.dispose();
 });
@@ -146,7 +146,7 @@ test("text names of users the model has not seen are users all the same", async 
     const levels = [...new Set(user)].map((u) => `${stem}${u}`).sort();
     return data.withColumns([{ kind: "category", name: "user", codes: Int32Array.from(user, (u) => levels.indexOf(`${stem}${u}`)), levels }]);
   };
-  const fitted = await fit(canniUplift, named(train, "a"), { config: { ...canniUplift.quick, steps: 5 }, threads: 1 });
+  const fitted = await fit(canniUplift, named(train, "a"), { config: { ...(canniUplift.quick as object), steps: 5 }, threads: 1 });
   const prediction = await fitted.predict(named(other, "b"));
   expect(prediction.users).toBe(12);
   expectClose(
@@ -154,5 +154,14 @@ test("text names of users the model has not seen are users all the same", async 
     prediction.mu1.reduce((a, b) => a + b, 0) - prediction.mu0.reduce((a, b) => a + b, 0),
     100 * float64,
   );
+  fitted.dispose();
+});
+
+test("where no plan is named, the treatment is the plan, also for a saved model and new data", async () => {
+  const { planned: _, ...sellers } = train.roles.sellers ?? { incentives: [] };
+  const fitted = await fit(canniUplift, train.withRoles({ sellers }), { config: { ...(canniUplift.quick as object), steps: 5 }, threads: 1 });
+  expect(fitted.schema.roles.sellers?.planned).toBe("assigned");
+  const { planned } = await fitted.predict(other);
+  expectAllClose(planned, other.number("assigned"), exact);
   fitted.dispose();
 });

@@ -31,7 +31,7 @@ function offers(draw: (rng: Rng, level: number) => number): Dataset {
 }
 
 async function means(data: Dataset, link: string): Promise<number[]> {
-  const config = { ...(mdlri.quick as object), link, steps: 800, heldOut: 0, propensity: "none" };
+  const config = { ...(mdlri.quick as object), link, steps: 800, heldOut: 0, logging: "none" };
   const fitted = await fit(mdlri, data, { config, seed: 1 });
   const response = await (await fitted.predict(data)).response(Int32Array.from([0, 1]));
   expect(fitted.report.link).toBe(link);
@@ -101,9 +101,9 @@ test("stabilised weights: share of the cell over its probability, clipped at the
 
 test("weights by declared probabilities are asked for only where they are declared", async () => {
   const data = offers((rng, level) => level + rng.normal());
-  const config = { ...(mdlri.quick as object), weighting: "stabilised", propensity: "declared" };
-  await expect(fit(mdlri, data, { config, seed: 1 })).rejects.toThrow(/none is declared.*--propensity estimated/);
-  const fitted = await fit(mdlri, data, { config: { ...config, propensity: "estimated", steps: 20 }, seed: 1 });
+  const config = { ...(mdlri.quick as object), weighting: "stabilised", logging: "declared" };
+  await expect(fit(mdlri, data, { config, seed: 1 })).rejects.toThrow(/none is declared.*--logging estimated/);
+  const fitted = await fit(mdlri, data, { config: { ...config, logging: "estimated", steps: 20 }, seed: 1 });
   expect(fitted.report.logging).toMatchObject({ propensity: "product of levers", weighting: "stabilised" });
   const { overlap } = await fitted.predict(data);
   expectWithin(overlap?.get(1)?.mean ?? 0, 0.5, 0.5 / Math.sqrt(n), 4);
