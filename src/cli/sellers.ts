@@ -165,12 +165,10 @@ async function openFor(fitted: FittedModel<"sellers">, source: string, flags: Ro
     ...flags.sellers,
   };
   const text = [...(flags.text ?? []), ...fitted.schema.columns.filter((column) => column.kind === "category").map(({ name }) => name)];
-  const keep = ["tau_seller", "tau_platform", "lift"];
   const named: RoleFlags = { ...flags, group: flags.group ?? roles.group, features: flags.features ?? roles.features, sellers, text };
   // Without a list of features every column is read, so that a truth beside them is found.
   const data = await openDataset(source, { ...named, features: undefined });
-  const kept = data.withRoles({ features: named.features as readonly string[] });
-  return keep.every((name) => kept.has(name)) ? kept : kept;
+  return data.withRoles({ features: named.features as readonly string[] });
 }
 
 const judged = {

@@ -14,14 +14,14 @@ import { effectConfig, type EffectConfig } from "./settings.ts";
 
 export interface BiasConfig extends EffectConfig {
   readonly labels: "auto" | "logged" | "classified";
-  readonly metric: string;
+  readonly metric?: string;
   readonly horizon: number;
   readonly replicates: number;
 }
 
 const shape = {
   ...labelConfig,
-  metric: z.string().default("").describe("Metric whose steps carry the bias, the one the outcome continues; by default the first."),
+  metric: z.string().min(1).optional().describe("Metric whose steps carry the bias, the one the outcome continues; by default the first."),
   horizon: z.int().min(0).max(10_000).default(0).describe("Steps from the end of the experiment to the outcome; 0 takes it from the outcome's name (y_30)."),
   replicates: z.int().min(2).max(10_000).default(100).describe("Bootstrap replicates behind the interval."),
   ...effectConfig,
@@ -46,7 +46,7 @@ function biasModel<const Id extends "caecb" | "fcaecb">(id: Id, summary: string,
       learn: async (config, samples, shop) => {
         const { history, experiment, arms, grid } = samples;
         const { arm, how } = await historyArms(samples, config.labels, shop);
-        const metric = config.metric === "" ? 0 : grid.metrics.indexOf(config.metric);
+        const metric = config.metric === undefined ? 0 : grid.metrics.indexOf(config.metric);
         if (metric < 0) throw dataError(`metric: there is no metric "${config.metric}"; the metrics are ${grid.metrics.join(", ")}`);
         if (id === "fcaecb" && grid.steps.length < 2)
           throw dataError(`${id}: follows the bias from step to step and needs surrogates of two steps or more (columns such as visits_1, visits_2)`);
