@@ -165,7 +165,7 @@ export const lope: Model<"lope", "longterm", z.ZodType<LabelledConfig>> = longte
 });
 
 export interface ShortTermConfig extends EffectConfig {
-  readonly metric: string;
+  readonly metric?: string;
   readonly scale: "none" | "slope";
 }
 
@@ -177,7 +177,8 @@ export const shortTerm: Model<"short-term", "longterm", z.ZodType<ShortTermConfi
   config: z.strictObject({
     metric: z
       .string()
-      .default("")
+      .min(1)
+      .optional()
       .describe("Surrogate column that stands for the outcome; by default that of the last step with the largest correlation with the outcome in history."),
     scale: z
       .enum(["none", "slope"])
@@ -192,7 +193,7 @@ export const shortTerm: Model<"short-term", "longterm", z.ZodType<ShortTermConfi
       const last = grid.place.slice(-grid.metrics.length);
       const { suggest, usageError } = await import("../base/errors.ts");
       const named = experiment.s.columns.findIndex((column) => column.name === settings.metric);
-      if (settings.metric !== "" && named < 0)
+      if (settings.metric !== undefined && named < 0)
         throw usageError(
           `metric: there is no surrogate "${settings.metric}"; ${suggest(
             settings.metric,
