@@ -137,4 +137,4 @@ const streamed = clicks > 0 ? await streaming() : (known.streaming ?? null);
 const result = { machine, node: process.version, batch, threads, steps, streaming: streamed };
 mkdirSync(path.dirname(flags.out), { recursive: true });
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
-console.log(JSON.stringify({ steps: steps.map(({ rounds, ...rest }) => rest), streaming: streamed }, null, 1));
+console.log(JSON.stringify({ steps: steps.map((step) => ({ ...step, rounds: undefined })), streaming: streamed }, null, 1));
