@@ -13,7 +13,8 @@ const g4Config = z.strictObject({
 
 /*
  * G4 of the specification. ihdp: Y_t(1) ~ N(x.b_t + 4, 1) + 0.02 sum_(k<t-1) Y_k(1), Y_t(0) ~ N(x.b_t, 1) + 0.02 sum_(k<t-1) Y_k(0), entries of b_t from {0, 1, 2, 3, 4} with
- * probabilities {.5, .2, .15, .1, .05}. news: topic shares z (50), Y_t(a) = 50 (z.z0 + a z.z1) + 0.03 sum_(k<t-1) Y_k + N(0, 1), one noise a step for all units.
+ * probabilities {.5, .2, .15, .1, .05}. news: topic shares z (50), Y_t(a) = 50 (z.z0 + a z.z1) + 0.03 sum_(k<t-1) Y_k + N(0, 1). In the authors' code that is one noise a step for all units, which makes every
+ * step of news an exact line in any other, and the first step a copy of the outcome; here every unit has its own.
  */
 export const longtermG4: Generator = define({
   id: "longterm-g4",
@@ -22,7 +23,7 @@ export const longtermG4: Generator = define({
     {
       key: "Cheng2021",
       departure:
-        "features are drawn: 6 normal and 19 binary ones for ihdp, 50 topic shares from a Dirichlet for news; both samples are randomised with probability 1/2",
+        "features are drawn: 6 normal and 19 binary ones for ihdp, 50 topic shares from a Dirichlet for news; both samples are randomised with probability 1/2; in news every unit has noise of its own",
     },
   ],
   config: g4Config,
@@ -36,7 +37,6 @@ export const longtermG4: Generator = define({
       b: form === "ihdp" ? Array.from({ length: steps }, () => Array.from({ length: width }, () => world.choice(levels))) : [],
       z1: form === "news" ? topic() : [],
       z0: new Array<number>(width).fill(1 / width),
-      common: Array.from({ length: steps }, () => world.normal()),
     };
     return longtermDataset({
       name: "simulate:longterm-g4",
@@ -55,7 +55,6 @@ interface SeriesWorld {
   readonly b: readonly (readonly number[])[];
   readonly z0: readonly number[];
   readonly z1: readonly number[];
-  readonly common: readonly number[];
 }
 
 function dirichlet(rng: Rng, n: number): number[] {
@@ -64,7 +63,7 @@ function dirichlet(rng: Rng, n: number): number[] {
   return g.map((v) => v / total);
 }
 
-function g4Sample(n: number, steps: number, window: number, { b, z0, z1, common }: SeriesWorld, rng: Rng): SampleDraw {
+function g4Sample(n: number, steps: number, window: number, { b, z0, z1 }: SeriesWorld, rng: Rng): SampleDraw {
   const news = b.length === 0;
   const width = z0.length;
   const [x, s] = [table(width, n), table(window, n)];
@@ -83,7 +82,7 @@ function g4Sample(n: number, steps: number, window: number, { b, z0, z1, common 
     // Sums of all steps but the last: of what was seen, and of the effect alone.
     let [sum, last, rise, step] = [0, 0, 0, 0];
     for (let t = 0; t < steps; t++) {
-      const value = (news ? 50 * dot(v, z0) + common[t] : dot(v, b[t]) + noise.normal()) + a * gain + carry * sum;
+      const value = (news ? 50 * dot(v, z0) : dot(v, b[t])) + noise.normal() + a * gain + carry * sum;
       const more = gain + carry * rise;
       [sum, last] = [sum + last, value];
       [rise, step] = [rise + step, more];
