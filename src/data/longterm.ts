@@ -93,7 +93,8 @@ export function combineSamples(history: Dataset, experiment: Dataset, options: C
   const role = asCategory(experiment.column(treatment), experiment.at(treatment));
   const logged = history.has(treatment) ? asCategory(history.column(treatment), history.at(treatment)) : undefined;
   const columns: Column[] = [...features, ...surrogates].map((name) => stacked(history.column(name), experiment.column(name), history, experiment));
-  const arms = [...new Set([...role.levels, ...(logged?.levels ?? []), unlogged])];
+  const hasUnlogged = logged === undefined || logged.codes.includes(-1);
+  const arms = [...new Set([...role.levels, ...(logged?.levels ?? []), ...(hasUnlogged ? [unlogged] : [])])];
   const codeOf = (column: CategoryColumn, i: number): number => (column.codes[i] < 0 ? arms.indexOf(unlogged) : arms.indexOf(column.levels[column.codes[i]]));
   const n = history.rows + experiment.rows;
   const codes = new Int32Array(n);
