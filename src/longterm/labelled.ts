@@ -24,9 +24,10 @@ const config = z.strictObject({
   ...effectConfig,
 }) as unknown as z.ZodType<LabelledConfig>;
 
-/** k_a(x, s) = E_H[Y | x, s, A = a], read off at the experiment's own arm; out of fold at rows of history. */
+/** E_H[Y | seen, A = a] by arm, where seen is x or (x, s): out of fold at rows of history, and at the experiment's rows. */
 async function perArm(
   samples: TwoSamples,
+  seen: "x" | "z",
   arm: Int32Array,
   choice: Choice,
   folds: number,
@@ -38,16 +39,16 @@ async function perArm(
   const [old, recent]: [Float64Array[], Float64Array[]] = [[], []];
   for (let a = 0; a < arms.length; a++) {
     const context = { ...shop, rng: shop.rng.split("arm", a) };
-    old.push(await crossFit(learner, history.z, history.y, undefined, parts, (i) => arm[i] === a, context));
+    old.push(await crossFit(learner, history[seen], history.y, undefined, parts, (i) => arm[i] === a, context));
     const rows = Int32Array.from(arm.keys()).filter((i) => arm[i] === a);
     const fitted = await fitChosen(
       learner,
-      takeRowsOf(history.z, rows),
+      takeRowsOf(history[seen], rows),
       Float64Array.from(rows, (i) => history.y[i]),
       undefined,
       context,
     );
-    recent.push(await fitted.predict(experiment.z));
+    recent.push(await fitted.predict(experiment[seen]));
   }
   return { history: old, experiment: recent };
 }
@@ -63,7 +64,7 @@ export const imputation: Model<"imputation", "longterm", z.ZodType<LabelledConfi
     learn: async (settings, samples, shop) => {
       const { history, experiment, arms } = samples;
       const { arm, how } = await historyArms(samples, settings.labels, shop);
-      const k = await perArm(samples, arm, settings.outcomeLearner, settings.folds, shop);
+      const k = await perArm(samples, "z", arm, settings.outcomeLearner, settings.folds, shop);
       const value = Float64Array.from(experiment.arm, (a, i) => k.experiment[a][i]);
       const residual = Float64Array.from(history.y, (y, i) => y - k.history[arm[i]][i]);
       const weights = await armRatios(samples, arm, shop);
@@ -119,23 +120,12 @@ export const lope: Model<"lope", "longterm", z.ZodType<LabelledConfig>> = longte
   quick: { folds: 2 },
   recipe: {
     learn: async (settings, samples, shop) => {
-      const { history, experiment, arms } = samples;
+      const { history, arms } = samples;
       const { arm, how } = await historyArms(samples, settings.labels, shop);
-      const learner = chosen(settings.outcomeLearner, "regressor");
-      const parts = drawFolds(arm, undefined, settings.folds, shop.rng.split("folds"));
-      const [h, there, given, logged]: Float64Array[][] = [[], [], [], []];
+      const { history: h, experiment: there } = await perArm(samples, "x", arm, settings.outcomeLearner, settings.folds, shop);
+      const [given, logged]: Float64Array[][] = [[], []];
       for (let a = 0; a < arms.length; a++) {
         const context = { ...shop, rng: shop.rng.split("arm", a) };
-        h.push(await crossFit(learner, history.x, history.y, undefined, parts, (i) => arm[i] === a, context));
-        const rows = Int32Array.from(arm.keys()).filter((i) => arm[i] === a);
-        const fitted = await fitChosen(
-          learner,
-          takeRowsOf(history.x, rows),
-          Float64Array.from(rows, (i) => history.y[i]),
-          undefined,
-          context,
-        );
-        there.push(await fitted.predict(experiment.x));
         const t = Float64Array.from(arm, (b) => (b === a ? 1 : 0));
         given.push(await (await classify(history.z, t, context)).predict(history.z));
         logged.push(await (await classify(history.x, t, context)).predict(history.x));

@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { dataError } from "../../base/errors.ts";
 import { quantileSorted } from "../../base/stats/quantile.ts";
-import type { ArrayState, Json, State } from "../../base/state.ts";
+import type { Json, State } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { repairSellers, requireSellers, sellersRole } from "../../data/sellers.ts";
 import { holdout } from "../../data/split.ts";
+import { joinMembers, splitMembers } from "../../learn/bundle.ts";
 import type { Citation, FitContext, Fitted, Model, Traits } from "../../model/contract.ts";
 import { contentOrder } from "../../model/order.ts";
 import { batchOfUsers, fitSellersInputs, restoreSellersInputs, type SellersInputs, type SellersTable, tableOf } from "./inputs.ts";
@@ -314,11 +315,7 @@ function fitted<C extends SellersConfig>(
 }
 
 function stateOf({ inputs, unit, members }: Learned): State {
-  const arrays: Record<string, ArrayState> = {};
-  members.forEach((weights, m) => {
-    for (const [name, array] of Object.entries(weights)) arrays[`${m}.${name}`] = array;
-  });
-  return { json: { inputs: inputs.state(), unit, members: members.length }, arrays };
+  return { json: { inputs: inputs.state(), unit, members: members.length }, arrays: joinMembers(members) };
 }
 
 function learnedFrom({ json, arrays }: State): Learned {
@@ -326,9 +323,6 @@ function learnedFrom({ json, arrays }: State): Learned {
   return {
     inputs: restoreSellersInputs(inputs),
     unit,
-    members: Array.from({ length: members }, (_, m) => {
-      const prefix = `${m}.`;
-      return Object.fromEntries(Object.entries(arrays).flatMap(([name, array]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), array]] : [])));
-    }),
+    members: splitMembers(arrays, members),
   };
 }

@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { dataError } from "../../base/errors.ts";
-import type { ArrayState, Json, State } from "../../base/state.ts";
+import type { Json, State } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import { type Dataset, outcomeKind } from "../../data/dataset.ts";
 import { cellCounts, type LeverGrid, leverGrid, levelsOfRows } from "../../data/levers.ts";
 import type { Features, LeverRole } from "../../data/schema.ts";
 import { holdout } from "../../data/split.ts";
+import { joinMembers, splitMembers } from "../../learn/bundle.ts";
 import type { CellOverlap, CellQuery, Citation, FitContext, Fitted, LeversPrediction, Model, RankLoadings, Traits } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "../net/inputs.ts";
 import { batchOf, l2Of } from "../net/settings.ts";
@@ -395,10 +396,6 @@ function pairs(columns: Readonly<Record<string, c.Value>>, cells: Int32Array, n:
 }
 
 function stateOf({ inputs, levers, scale, counts, overlap, members }: Learned): State {
-  const arrays: Record<string, ArrayState> = {};
-  members.forEach((weights, m) => {
-    for (const [name, array] of Object.entries(weights)) arrays[`${m}.${name}`] = array;
-  });
   return {
     json: {
       inputs: inputs.state(),
@@ -408,7 +405,7 @@ function stateOf({ inputs, levers, scale, counts, overlap, members }: Learned): 
       ...(overlap === undefined ? {} : { overlap: [...overlap].map(([cell, { mean, low }]) => [cell, mean, low]) }),
       members: members.length,
     },
-    arrays,
+    arrays: joinMembers(members),
   };
 }
 
@@ -421,19 +418,13 @@ function learnedFrom({ json, arrays }: State): Learned {
     overlap?: [number, number, number][];
     members: number;
   };
-  const of = (m: number): c.Weights =>
-    Object.fromEntries(
-      Object.entries(arrays)
-        .filter(([name]) => name.startsWith(`${m}.`))
-        .map(([name, array]) => [name.slice(`${m}.`.length), array]),
-    );
   return {
     inputs: restoreInputs(inputs),
     levers,
     scale,
     counts: new Map(counts),
     overlap: overlap && new Map(overlap.map(([cell, mean, low]) => [cell, { mean, low }])),
-    members: Array.from({ length: members }, (_, m) => of(m)),
+    members: splitMembers(arrays, members),
   };
 }
 

@@ -1,9 +1,10 @@
 import type { z } from "zod";
-import type { ArrayState, Json, State } from "../../base/state.ts";
+import type { Json, State } from "../../base/state.ts";
 import * as c from "../../compute/index.ts";
 import { type Dataset, outcomeKind } from "../../data/dataset.ts";
 import type { Features } from "../../data/schema.ts";
 import { holdout } from "../../data/split.ts";
+import { joinMembers, splitMembers } from "../../learn/bundle.ts";
 import type { Citation, FitContext, Fitted, Model, Traits, UpliftPrediction } from "../../model/contract.ts";
 import { fitInputs, type Inputs, restoreInputs } from "./inputs.ts";
 import { fromScale, outcomeLoss, type OutcomeScale, outcomeScale, toScale } from "./outcome.ts";
@@ -255,22 +256,12 @@ function fittedArmNet<C extends TrainingConfig>(
 }
 
 function stateOf({ inputs, arms, scale, members }: Learned): State {
-  const arrays: Record<string, ArrayState> = {};
-  members.forEach((weights, m) => {
-    for (const [name, array] of Object.entries(weights)) arrays[`${m}.${name}`] = array;
-  });
-  return { json: { inputs: inputs.state(), arms, scale: { ...scale }, members: members.length }, arrays };
+  return { json: { inputs: inputs.state(), arms, scale: { ...scale }, members: members.length }, arrays: joinMembers(members) };
 }
 
 function learnedFrom({ json, arrays }: State): Learned {
   const { inputs, arms, scale, members } = json as unknown as { inputs: Json; arms: string[]; scale: OutcomeScale; members: number };
-  const of = (m: number): c.Weights =>
-    Object.fromEntries(
-      Object.entries(arrays)
-        .filter(([name]) => name.startsWith(`${m}.`))
-        .map(([name, array]) => [name.slice(`${m}.`.length), array]),
-    );
-  return { inputs: restoreInputs(inputs), arms, scale, members: Array.from({ length: members }, (_, m) => of(m)) };
+  return { inputs: restoreInputs(inputs), arms, scale, members: splitMembers(arrays, members) };
 }
 
 function warningsOf({ id, skipped }: c.EngineReport): Record<string, Json> {
