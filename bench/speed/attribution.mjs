@@ -1,9 +1,10 @@
 // Milliseconds of one MoAE training step beside PyTorch at the same shapes, and memory while streaming click files.
 //
-//   npm run build && node bench/speed/attribution.mjs [--batch 4096] [--threads 2] [--seconds 5] [--rounds 3] [--clicks 10000000] [--written 1000000] [--out FILE]
+//   npm run build && node bench/speed/attribution.mjs [--batch 4096] [--threads 2] [--seconds 5] [--rounds 3] [--training 300000] [--clicks 10000000] [--written 1000000] [--out FILE]
 //
 // LIFTWISE_PEERS_PYTHON names a Python with torch; without it PyTorch is left out. The two sides take turns. Both wall and processor time are
-// written: on a machine that is busy otherwise only processor time can be compared. --clicks is how many rows are streamed, 0 leaves that out;
+// written: on a machine that is busy otherwise only processor time can be compared. --training clicks are written and MoAE is fitted to the files from
+// start to end, beside the benchmark's own loop with its own loading of data from memory; --clicks is how many rows are streamed; 0 leaves either out.
 // --written of them are simulated and written, and their files are read again until there are enough. --rounds 0 leaves the steps as they are in FILE.
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -29,12 +30,13 @@ const { values: flags } = parseArgs({
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "3" },
     ads: { type: "string", default: "30000,1000000" },
+    training: { type: "string", default: "0" },
     clicks: { type: "string", default: "0" },
     written: { type: "string", default: "1000000" },
     out: { type: "string", default: path.join(here, "results", "attribution.json") },
   },
 });
-const [batch, threads, seconds, rounds, clicks, written] = [flags.batch, flags.threads, flags.seconds, flags.rounds, flags.clicks, flags.written].map(Number);
+const [batch, threads, seconds, rounds, clicks, written, toTrain] = [flags.batch, flags.threads, flags.seconds, flags.rounds, flags.clicks, flags.written, flags.training].map(Number);
 // Ads as many as the simulator has, and as a large shop has: a table that is updated whole costs by its size, one that is updated by rows does not.
 const adCounts = flags.ads.split(",").map(Number);
 let sizes = [];
@@ -84,7 +86,8 @@ async function ours() {
   return { ms: median(wall), cpuMs: median(cpu), steps: wall.length };
 }
 
-// `official` does what the benchmark's own code does, operation by operation; `lean` the same net with what PyTorch has to make it faster.
+// `official` does what the benchmark's own code does, operation by operation; `lean` the same net with what PyTorch has to make it faster; `training`
+// is `official` with the benchmark's own loading of data.
 function theirs(how) {
   const python = process.env.LIFTWISE_PEERS_PYTHON;
   if (python === undefined) return undefined;
@@ -92,10 +95,35 @@ function theirs(how) {
   return JSON.parse(execFileSync(python, words, { encoding: "utf8" }));
 }
 
-async function streaming() {
-  const folder = path.join(mkdtempSync(path.join(tmpdir(), "liftwise-stream-")), "clicks");
+/** Does `use` with a folder of simulated clicks, and removes it. */
+async function withClicks(options, use) {
+  const folder = path.join(mkdtempSync(path.join(tmpdir(), "liftwise-clicks-")), "clicks");
   try {
-    const wrote = await writeClicks(folder, { clicks: Math.min(clicks, written), seed: 1 });
+    return await use(folder, await writeClicks(folder, options));
+  } finally {
+    rmSync(path.dirname(folder), { recursive: true, force: true });
+  }
+}
+
+function training() {
+  const ads = adCounts[0];
+  sizes = sizesWith(ads);
+  return withClicks({ clicks: toTrain, ads, seed: 1 }, async (folder) => {
+    const list = [];
+    for (let round = 0; round < Math.max(1, rounds); round++) {
+      const started = performance.now();
+      const fitted = await fitClicks("moae", openClicks(folder), { config: { batch }, threads });
+      fitted.dispose();
+      const ours = (1000 * fitted.schema.rows) / (performance.now() - started);
+      list.push({ ours, torch: theirs("training")?.rowsPerSecond ?? null, load: loadavg()[0] });
+    }
+    const [ours, torch] = ["ours", "torch"].map((side) => median(list.map((round) => round[side])));
+    return { clicks: toTrain, ads, rowsPerSecond: { ours, torch }, ratio: torch === null ? null : ours / torch, rounds: list };
+  });
+}
+
+function streaming() {
+  return withClicks({ clicks: Math.min(clicks, written), seed: 1 }, async (folder, wrote) => {
     const open = openClicks(folder);
     const passes = Math.ceil(clicks / wrote.train);
     const train = Array.from({ length: passes }, () => open.train).flat();
@@ -112,9 +140,7 @@ async function streaming() {
     const fitted = await fitClicks("cvr-base", { ...open, train }, { config: { batch }, threads, progress: watch });
     fitted.dispose();
     return { clicks: fitted.schema.rows, distinct: wrote.train, seconds: (performance.now() - started) / 1000, rssBeforeMb: Math.round(before), rssPeakMb: Math.round(most), rssByTenthMb: marks };
-  } finally {
-    rmSync(path.dirname(folder), { recursive: true, force: true });
-  }
+  });
 }
 
 const known = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, "utf8")) : {};
@@ -132,9 +158,10 @@ async function compared(ads) {
 const steps = [];
 if (rounds === 0) steps.push(...(known.steps ?? []));
 else for (const ads of adCounts) steps.push(await compared(ads));
+const trained = toTrain > 0 ? await training() : (known.training ?? null);
 const machine = `${cpus().length} x ${cpus()[0].model}`;
 const streamed = clicks > 0 ? await streaming() : (known.streaming ?? null);
-const result = { machine, node: process.version, batch, threads, steps, streaming: streamed };
+const result = { machine, node: process.version, batch, threads, steps, training: trained, streaming: streamed };
 mkdirSync(path.dirname(flags.out), { recursive: true });
 writeFileSync(flags.out, `${JSON.stringify(result, null, 1)}\n`);
-console.log(JSON.stringify({ steps: steps.map((step) => ({ ...step, rounds: undefined })), streaming: streamed }, null, 1));
+console.log(JSON.stringify({ steps: steps.map((step) => ({ ...step, rounds: undefined })), training: trained, streaming: streamed }, null, 1));

@@ -27,18 +27,25 @@ export const similarityBins = 32;
 
 /**
  * log2(1 + count) of each of 32 bins of width 1/16: n rows of `length` cosines become n x 32. Cosines are clamped to +-0.999, as in the
- * official benchmark code.
+ * official benchmark code; missing ones count nowhere.
  */
 export function similarityHistogram(cosines: ArrayLike<number>, length: number): Float32Array {
   const rows = cosines.length / length;
   const histogram = new Float32Array(rows * similarityBins);
-  for (let i = 0; i < rows; i++) {
-    for (let k = i * length; k < (i + 1) * length; k++) {
-      const clamped = Math.min(0.999, Math.max(-0.999, cosines[k]));
-      histogram[i * similarityBins + Math.floor((clamped + 1) * (similarityBins / 2))]++;
-    }
-  }
-  const logarithm = Float32Array.from({ length: length + 1 }, (_, count) => Math.log2(1 + count));
-  for (let k = 0; k < histogram.length; k++) histogram[k] = logarithm[histogram[k]];
+  for (let i = 0; i < rows; i++) similarityRow(cosines, i * length, (i + 1) * length, histogram, i * similarityBins);
   return histogram;
+}
+
+const logarithms: number[] = [0];
+
+/** The histogram of the cosines `from` .. `to`, into the 32 zeros of `out` at `at`. */
+export function similarityRow(cosines: ArrayLike<number>, from: number, to: number, out: Float32Array, at: number): void {
+  while (logarithms.length <= to - from) logarithms.push(Math.log2(1 + logarithms.length));
+  for (let k = from; k < to; k++) {
+    const cosine = cosines[k];
+    if (Number.isNaN(cosine)) continue;
+    const clamped = Math.min(0.999, Math.max(-0.999, cosine));
+    out[at + Math.floor((clamped + 1) * (similarityBins / 2))]++;
+  }
+  for (let k = at; k < at + similarityBins; k++) out[k] = logarithms[out[k]];
 }

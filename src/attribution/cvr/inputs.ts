@@ -2,7 +2,7 @@ import { dataError, usageError } from "../../base/errors.ts";
 import type { ArrayState, Json } from "../../base/state.ts";
 import { type ColumnSpec, rows, type Value } from "../../compute/index.ts";
 import type { CategoryColumn, Column, Features, NumberColumn, SequenceColumn } from "../../data/schema.ts";
-import { type ClickFields, type Field, type SequenceField, similarityBins, similarityHistogram } from "./fields.ts";
+import { type ClickFields, type Field, type SequenceField, similarityBins, similarityRow } from "./fields.ts";
 
 /**
  * How the columns of a dataset become what a conversion net reads.
@@ -183,10 +183,7 @@ function items(column: SequenceColumn, from: number, to: number, length: number,
 /** Histograms of sequences of any length; missing cosines count nowhere. */
 function histograms(column: SequenceColumn, from: number, to: number): Float32Array {
   const out = new Float32Array((to - from) * similarityBins);
-  for (let i = from; i < to; i++) {
-    const cosines = column.values.subarray(column.offsets[i], column.offsets[i + 1]).filter((v) => !Number.isNaN(v));
-    if (cosines.length > 0) out.set(similarityHistogram(cosines, cosines.length), (i - from) * similarityBins);
-  }
+  for (let i = from; i < to; i++) similarityRow(column.values, column.offsets[i], column.offsets[i + 1], out, (i - from) * similarityBins);
   return out;
 }
 

@@ -1,4 +1,4 @@
-import { add, concat, type Init, type Layer, nn, relu, type Tensor } from "../../compute/index.ts";
+import { add, type Init, type Layer, matmul, nn, relu, slice, type Tensor } from "../../compute/index.ts";
 import { expert, fanIn, featureGate } from "./expert.ts";
 import type { ClickFields } from "./fields.ts";
 import { classesOf, type Head, type Mechanism, type Structure } from "./structure.ts";
@@ -38,7 +38,7 @@ export function conversionNet(fields: ClickFields, options: ConversionNetOptions
   const classes = [main as Head, ...auxiliaries].map(classesOf);
   const middle = expertsOf(structure, bottom.outputs, names, apart);
   const towers = names.map((_, i) => tower(classes[i]));
-  const fuse = structure.fusion ? towerWidths.map((width) => nn.dense(width * names.length, width, { start: fanIn })) : [];
+  const fuse = structure.fusion ? towerWidths.map((width) => besideEachOther(width, names.length)) : [];
   const init: Init = {
     trunk: bottom.init,
     experts: middle.init,
@@ -61,7 +61,7 @@ export function conversionNet(fields: ClickFields, options: ConversionNetOptions
         });
       }
       logits.main = towers[0].apply(w.towers.main, hidden[0], (layer, raw) =>
-        structure.fusion ? relu(add(fuse[layer].apply(w.fusion[layer], concat([raw, ...beside[layer]], 1)), raw)) : relu(raw),
+        structure.fusion ? relu(add(fuse[layer].apply(w.fusion[layer], [raw, ...beside[layer]]), raw)) : relu(raw),
       );
       return logits;
     },
@@ -89,6 +89,18 @@ function tower(classes: number): Layer<[x: Tensor, activate: (layer: number, raw
         w.out,
         layers.reduce((h, layer, l) => activate(l, layer.apply(w[l], h)), x),
       );
+    },
+  };
+}
+
+/** A dense layer on `parts` inputs side by side, [rows, width] each. The weights are cut up instead of the inputs put together, which is less to copy. */
+function besideEachOther(width: number, parts: number): Layer<[inputs: readonly Tensor[]], Tensor> {
+  return {
+    init: nn.dense(width * parts, width, { start: fanIn }).init,
+    apply: (weights, inputs) => {
+      const { w, b } = weights as Part;
+      const products = inputs.map((x, k) => matmul(x, slice(w, 0, k * width, (k + 1) * width)));
+      return add(products.reduce(add), b);
     },
   };
 }

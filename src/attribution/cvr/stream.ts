@@ -9,7 +9,7 @@ import { adFields, labelFields, sequenceFields, similarityFields, userFields, ty
 import { type ClickFolder, clickCount, clickRows, type ClickRows } from "../../data/mac/read.ts";
 import { behindFrontDoor, type FittedModel } from "../../model/fit.ts";
 import type { FittedSchema } from "../../model/schema.ts";
-import { type ClickFields, similarityBins, similarityHistogram } from "./fields.ts";
+import { type ClickFields, similarityBins, similarityRow } from "./fields.ts";
 import { indexInputs, notesOf, type Replaced } from "./inputs.ts";
 import { conversionModels, fittedConversion } from "./model.ts";
 import type { ConversionConfig } from "./settings.ts";
@@ -146,10 +146,7 @@ function collector(fields: ClickFields, heads: readonly Head[], size: number): C
       for (const name of fields.similarities) {
         const [out, { values, offsets }] = [bins.get(name) as Float32Array, part.similarities[name]];
         out.fill(0, filled * similarityBins, (filled + count) * similarityBins);
-        for (let i = 0; i < count; i++) {
-          const cosines = values.subarray(offsets[from + i], offsets[from + i + 1]);
-          if (cosines.length > 0) out.set(similarityHistogram(cosines, cosines.length), (filled + i) * similarityBins);
-        }
+        for (let i = 0; i < count; i++) similarityRow(values, offsets[from + i], offsets[from + i + 1], out, (filled + i) * similarityBins);
       }
       label(part, heads, classes, from, filled, count);
       filled += count;

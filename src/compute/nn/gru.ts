@@ -31,21 +31,35 @@ export function gru(inputs: number, hidden: number, options: GruOptions = {}): L
     apply: (weights, x, mask) => {
       const w = weights as Record<"input" | "inputBias" | "state" | "stateBias", Tensor>;
       const length = fixed(x.shape[1], "gru");
-      const fromInput = add(matmul(x, w.input), w.inputBias); // all steps in one product
+      const [gates, own] = [2 * hidden, hidden];
+      const [gateBias, ownBias] = split(w.stateBias, [gates, own]);
+      const [gateState, ownState] = split(w.state, [gates, own]);
+      // All steps in one product. Both gates' biases are added here, once; the state's own must wait for the reset gate.
+      const [gateInput, ownInput] = split(w.input, [gates, own]);
+      const [gateShift, ownShift] = split(w.inputBias, [gates, own]);
+      const toGates = add(matmul(x, gateInput), add(gateShift, gateBias));
+      const toOwn = add(matmul(x, ownInput), ownShift);
       const order = Array.from({ length }, (_, t) => (reverse ? length - 1 - t : t));
-      // A state of zeros with the rows of the batch.
-      let h = mul(slice(take(fromInput, 1, 0), -1, 0, hidden), 0);
+      let h: Tensor | undefined;
       const states: Tensor[] = [];
       for (const t of order) {
-        const [xr, xz, xn] = split(take(fromInput, 1, t), [hidden, hidden, hidden]);
-        const [hr, hz, hn] = split(add(matmul(h, w.state), w.stateBias), [hidden, hidden, hidden]);
-        const z = sigmoid(add(xz, hz));
-        const n = tanh(add(xn, mul(sigmoid(add(xr, hr)), hn)));
-        const next = add(n, mul(z, sub(h, n)));
-        h = mask === undefined ? next : add(h, mul(reshape(slice(mask, 1, t, t + 1), [-1, 1]), sub(next, h)));
+        const [xg, xn] = [take(toGates, 1, t), take(toOwn, 1, t)];
+        let next: Tensor;
+        if (h === undefined) {
+          // The state before the first step is zero: there is no product to take.
+          const [r, z] = split(sigmoid(xg), [own, own]);
+          const n = tanh(add(xn, mul(r, ownBias)));
+          next = sub(n, mul(z, n));
+        } else {
+          const [r, z] = split(sigmoid(add(xg, matmul(h, gateState))), [own, own]);
+          const n = tanh(add(xn, mul(r, add(matmul(h, ownState), ownBias))));
+          next = add(n, mul(z, sub(h, n)));
+        }
+        const seen = mask === undefined ? undefined : reshape(slice(mask, 1, t, t + 1), [-1, 1]);
+        h = seen === undefined ? next : h === undefined ? mul(seen, next) : add(h, mul(seen, sub(next, h)));
         states[t] = h;
       }
-      return { states: stack(states, 1), last: h };
+      return { states: stack(states, 1), last: h as Tensor };
     },
   };
 }
