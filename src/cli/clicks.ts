@@ -1,4 +1,3 @@
-import { existsSync, statSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { z } from "zod";
 import { fitClicks, predictClicks } from "../attribution/cvr/stream.ts";
@@ -6,6 +5,7 @@ import { dataError, suggest, usageError } from "../base/errors.ts";
 import { Rng } from "../base/rng.ts";
 import { asCategory, Dataset, numberColumn } from "../data/dataset.ts";
 import { clickLabels, describeClicks } from "../data/mac/describe.ts";
+import { clickFolderOf } from "../data/mac/folder.ts";
 import { openClicks } from "../data/mac/read.ts";
 import { writeClicks } from "../data/mac/write.ts";
 import { readTable } from "../data/read.ts";
@@ -20,11 +20,6 @@ import { outFolder, overwriteShape, seedShape } from "./options.ts";
 import { progress } from "./progress.ts";
 import { json, table } from "./table.ts";
 import { type Io, type Verb, verb } from "./verb.ts";
-
-/** Whether a source is a folder of click files, in the layout of the multi-attribution benchmark. */
-export function isClickFolder(source: string): boolean {
-  return existsSync(source) && statSync(source).isDirectory();
-}
 
 const simulateOptions = z.strictObject({
   out: outFolder,
@@ -122,7 +117,8 @@ export interface ClickEvaluation {
 export async function evaluateClicks(fitted: FittedModel<"attribution">, asked: ClickEvaluation, io: Io): Promise<void> {
   if (asked.report !== undefined) checkWritable(asked.report, "--report");
   const { main } = fitted.config as { readonly main: string };
-  const { notes, ...predicted } = isClickFolder(asked.data) ? await predictFolder(fitted, asked.data, io.signal) : await predictTable(fitted, asked, main);
+  const folder = clickFolderOf(asked.data, true);
+  const { notes, ...predicted } = folder === undefined ? await predictTable(fitted, asked, main) : await predictFolder(fitted, folder, io.signal);
   const rng = new Rng(asked.seed).split("evaluate");
   const judgement = judgeClicks(predicted, main, { rng, replicates: asked.replicates, level: asked.level });
   const about = { model: fitted.model.id, data: asked.data, liftwise: liftwiseVersion(), notes };

@@ -1,10 +1,9 @@
-import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { z } from "zod";
 import { usageError } from "../base/errors.ts";
 import { catalogue, variantNames } from "../data/catalogue.ts";
 import { columnsOf, type Dataset } from "../data/dataset.ts";
 import { describe as describeData } from "../data/describe.ts";
+import { clickFolderOf } from "../data/mac/folder.ts";
 import { fetchDataset } from "../data/fetch.ts";
 import { locate } from "../data/locate.ts";
 import { openDataset, openSource } from "../data/open.ts";
@@ -95,12 +94,6 @@ of a folder of click files (liftwise data clicks): {"parts":[{"part","files","ro
     return 0;
   },
 });
-
-/** A folder that is no data set of the catalogue holds click files, if anything. */
-function clickFolderOf(source: string): string | undefined {
-  if (!existsSync(source) || !statSync(source).isDirectory()) return undefined;
-  return ["vocab", "vocabs", "vocabulary"].some((name) => existsSync(join(source, name))) ? source : undefined;
-}
 
 function printSummary(summary: ReturnType<typeof describeData>, io: Io): void {
   io.out(`${summary.name}: ${summary.rows} rows, ${summary.features.length} features\n\n`);

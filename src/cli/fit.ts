@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { usageError } from "../base/errors.ts";
 import type { Json } from "../base/state.ts";
+import { clickFolderOf } from "../data/mac/folder.ts";
 import { openDataset } from "../data/open.ts";
 import type { Model } from "../model/contract.ts";
 import { fit, type FittedModel } from "../model/fit.ts";
@@ -123,8 +124,9 @@ async function fittedTo(
 ): Promise<FittedModel> {
   const { seed, threads, missingOutcome, labels, partial } = asked;
   if (model.task === "attribution") {
-    const { fitClickFolder, isClickFolder } = await import("./clicks.ts");
-    if (isClickFolder(source)) return fitClickFolder({ source, model: model.id, config, seed, threads, partial, ...watch });
+    const folder = clickFolderOf(source, true);
+    const { fitClickFolder } = await import("./clicks.ts");
+    if (folder !== undefined) return fitClickFolder({ source: folder, model: model.id, config, seed, threads, partial, ...watch });
     if (labels === undefined)
       throw usageError(`--labels is missing: the columns of ${source} that hold the credit under each mechanism, such as first,last,linear,mta`);
   } else if (labels !== undefined || partial)

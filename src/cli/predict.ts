@@ -1,7 +1,8 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import { usageError } from "../base/errors.ts";
 import { Dataset, numberColumn } from "../data/dataset.ts";
+import { clickFolderOf } from "../data/mac/folder.ts";
 import { openDataset } from "../data/open.ts";
 import { readTable } from "../data/read.ts";
 import { type Column, columnLength } from "../data/schema.ts";
@@ -54,9 +55,10 @@ of several levers {"model","out","rows","columns","insight":{"table","curves","i
     checkWritable(asked.out, "--out");
     const fitted = await loadModel(asked.model, models);
     try {
-      if (fitted.model.task === "attribution" && existsSync(asked.data) && statSync(asked.data).isDirectory()) {
+      const clicks = fitted.model.task === "attribution" ? clickFolderOf(asked.data, true) : undefined;
+      if (clicks !== undefined) {
         const { clickPredictions } = await import("./clicks.ts");
-        const { columns, notes } = await clickPredictions(fitted as FittedModel<"attribution">, asked.data, io.signal);
+        const { columns, notes } = await clickPredictions(fitted as FittedModel<"attribution">, clicks, io.signal);
         await tell(asked, fitted.model.id, columns, notes, io);
         return 0;
       }

@@ -84,6 +84,7 @@ const entrySchema = z.strictObject({
   roles: rolesSchema.default({}),
   ignore: names.default([]),
   variants: z.array(variantSchema).min(1),
+  layout: z.enum(["clicks"]).optional(),
   caveats: z.array(z.string()).min(1),
 });
 
@@ -159,6 +160,8 @@ export interface CatalogueEntry {
   readonly ignore: readonly string[];
   /** The first is the default. */
   readonly variants: readonly CatalogueVariant[];
+  /** `clicks`: the files are a folder of train and test parts and vocabularies, which conversion models read as a stream. */
+  readonly layout?: "clicks";
   readonly caveats: readonly string[];
   /** Folder of the entry, where its card is. */
   readonly folder: string;

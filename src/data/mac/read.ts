@@ -31,10 +31,15 @@ export function openClicks(folder: string, options: { readonly partial?: boolean
   if (train.length + test.length === 0)
     throw dataError(`${folder}: holds neither train/*.parquet nor test/*.parquet; name a folder in the layout of the benchmark`);
   if (options.partial !== true) checkNumbering(train);
-  const place = ["vocab", "vocabs", "vocabulary"].map((name) => join(folder, name)).find((path) => existsSync(path));
+  const place = vocabularyFolder(folder);
   if (place === undefined) throw dataError(`${folder}: there is no folder vocab/ with one JSON file a field`);
   const vocabulary = Object.fromEntries([...userFields, ...adFields].map((name) => [name, tableRows(place, name)])) as Vocabulary;
   return { path: folder, train, test, vocabulary, vocabularies: place };
+}
+
+/** Where a folder of click files has its vocabularies. */
+export function vocabularyFolder(folder: string): string | undefined {
+  return ["vocab", "vocabs", "vocabulary"].map((name) => join(folder, name)).find((path) => existsSync(path));
 }
 
 function partsOf(folder: string, part: string): string[] {

@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, unlink, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { withDuck } from "../../../src/data/duck.ts";
 import { adFields, labelFields, sequenceFields, similarityFields, userFields } from "../../../src/data/mac/layout.ts";
+import { clickFolderOf } from "../../../src/data/mac/folder.ts";
 import { touchColumns } from "../../../src/data/mac/log.ts";
 import { describeClicks } from "../../../src/data/mac/describe.ts";
 import { clickCount, type ClickRows, clickRows, openClicks } from "../../../src/data/mac/read.ts";
@@ -186,6 +187,25 @@ describe("the benchmark's layout on disk", () => {
       for await (const part of clickRows(opened.train)) expect(part.rows).toBeGreaterThan(0);
     };
     await expect(read()).rejects.toThrow(/holds texts, which need the folder of vocabularies/);
+  });
+
+  test("the public files are found by their name where they are placed, and by their folder; without them the way to get them is told", async () => {
+    const given = process.env.LIFTWISE_DATA_DIR;
+    const place = join(folder, "..", "placed");
+    try {
+      process.env.LIFTWISE_DATA_DIR = place;
+      expect(() => clickFolderOf("mac")).toThrow(/mac: its vocabularies are not in .*placed.*liftwise data fetch mac/);
+      await mkdir(place, { recursive: true });
+      await symlink(folder, join(place, "mac"));
+      expect(clickFolderOf("mac")).toBe(join(place, "mac"));
+      expect(openClicks(clickFolderOf("mac") as string).train.length).toBe(openClicks(folder).train.length);
+      expect(clickFolderOf(folder)).toBe(folder);
+      expect(clickFolderOf("hillstrom")).toBeUndefined();
+      expect([clickFolderOf(place), clickFolderOf(place, true)]).toEqual([undefined, place]);
+    } finally {
+      if (given === undefined) delete process.env.LIFTWISE_DATA_DIR;
+      else process.env.LIFTWISE_DATA_DIR = given;
+    }
   });
 
   test("a missing train part is named, unless what is there is asked for", async () => {
