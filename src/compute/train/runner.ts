@@ -16,7 +16,8 @@ import {
   type StepPlan,
   tableName,
 } from "./step.ts";
-import { addRows, addScaledRows, RowIndex, Scratch, takeRowsOf } from "./tables.ts";
+import { bytesOf, StepMemory } from "./stepMemory.ts";
+import { addScaledRows, RowIndex, takeRowsOf } from "./tables.ts";
 
 /** A plan compiled, and the bookkeeping around its lazy tables. */
 export interface Runner {
@@ -27,7 +28,8 @@ export interface Runner {
 
 export async function runner(engine: Engine, plan: StepPlan, layout: Layout, options: CompileOptions, rule: Optimiser | undefined): Promise<Runner> {
   const program: Program = await engine.compile(plan.graph, options);
-  const ports = layout.tables.map((table) => tablePort(plan, rule, table));
+  const memory = new StepMemory();
+  const ports = layout.tables.map((table) => tablePort(plan, rule, memory, table));
 
   return {
     run: async (state, batch, progress, learningRate, rng) => {
@@ -48,6 +50,7 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
         into[nextName(denseName)] = state.spare.w;
       }
       try {
+        memory.open(ports.reduce((sum, port) => sum + port.bytes(feeds), 0));
         for (const port of ports) port.bringIn(state, feeds, into);
         const results = await program.run(feeds, into);
         if (numbers !== undefined) {
@@ -66,43 +69,53 @@ export async function runner(engine: Engine, plan: StepPlan, layout: Layout, opt
 
 /** Brings the rows of a lazy table that a batch names into a step, and moves them by their gradients. */
 interface TablePort {
+  /** Memory that a step with these columns needs at most. */
+  bytes(feeds: Readonly<Record<string, Value>>): number;
   bringIn(state: TrainingState, feeds: Record<string, Value>, into: Record<string, Float32Array | Float64Array>): void;
   move(state: TrainingState, feeds: Readonly<Record<string, Value>>, results: Readonly<Record<string, Value>>, numbers: StepNumbers): void;
   clear(): void;
 }
 
-function tablePort(plan: StepPlan, rule: Optimiser | undefined, { name, weight, rows, width }: Layout["tables"][number]): TablePort {
+function tablePort(plan: StepPlan, rule: Optimiser | undefined, memory: StepMemory, { name, weight, rows, width }: Layout["tables"][number]): TablePort {
   const index = new RowIndex(name, rows);
-  const [values, sums] = [new Scratch(), new Scratch()];
   const plannedMove = plan.moves.get(name);
-  const places = plannedMove?.parts?.map(() => new Scratch());
+  const columns = plan.lookups.get(name) ?? [];
   let named: Int32Array = new Int32Array(0);
   return {
+    bytes: (feeds) => {
+      const lengthOf = (column: string): number => feeds[columnPrefix + column].data.length;
+      const most = Math.min(rows, columns.reduce((sum, column) => sum + lengthOf(column), 0)); // biome-ignore format: one idea
+      const indices = columns.reduce((sum, column) => sum + bytesOf(lengthOf(column)), 0);
+      const gradients = (plannedMove?.parts ?? []).reduce((sum, { column }) => sum + (column === undefined ? 0 : bytesOf(lengthOf(column) * width)), 0);
+      return 2 * bytesOf(most * width) + indices + gradients;
+    },
     bringIn: (state, feeds, into) => {
-      const columns = plan.lookups.get(name) ?? [];
       for (const column of columns) index.mark(feeds[columnPrefix + column].data, column);
       named = index.order();
-      for (const column of columns) feeds[columnPrefix + column] = index.renumber(feeds[columnPrefix + column]);
+      for (const column of columns) {
+        const value = feeds[columnPrefix + column];
+        feeds[columnPrefix + column] = index.renumber(value, memory.ints(value.data.length));
+      }
       const { w } = tableOf(state, name);
-      const data = values.get(named.length * width, w);
+      const data = memory.floats(named.length * width, w);
       takeRowsOf(w, width, named, data);
       feeds[tableName(name)] = { data, shape: [named.length, ...weight.shape.slice(1)] };
       // Gradients of long sequences are the largest results by far: they go to the same memory in each step.
       plannedMove?.parts?.forEach(({ column }, k) => {
-        if (column !== undefined) into[gradientName(name, k)] = (places as Scratch[])[k].get(feeds[columnPrefix + column].data.length * width, w);
+        if (column !== undefined) into[gradientName(name, k)] = memory.floats(feeds[columnPrefix + column].data.length * width, w);
       });
     },
     move: (state, feeds, results, numbers) => {
       if (rule === undefined || plannedMove === undefined) return;
       const { parts, l2, scale, decays } = plannedMove;
       const table = tableOf(state, name);
-      const g = sums.get(named.length * width, table.w);
+      const g = memory.floats(named.length * width, table.w);
       if (parts === undefined) g.set(results[gradientName(name)].data);
       else {
         g.fill(0);
         parts.forEach(({ column }, k) => {
           const at = column === undefined ? results[rowsName(name, k)] : feeds[columnPrefix + column];
-          addRows(g, width, at.data, results[gradientName(name, k)].data);
+          memory.addRows(g, width, at.data, results[gradientName(name, k)].data);
         });
       }
       if (l2 > 0) addScaledRows(g, width, table.w, named, 2 * l2);

@@ -88,9 +88,8 @@ export class RowIndex {
     return rows;
   }
 
-  /** Indices of a marked column in terms of `order()`. */
-  renumber({ data, shape }: Value): Value {
-    const out = new Int32Array(data.length);
+  /** Indices of a marked column in terms of `order()`, into `out`. */
+  renumber({ data, shape }: Value, out: Int32Array): Value {
     for (let i = 0; i < out.length; i++) out[i] = this.slot[data[i]];
     return { data: out, shape };
   }
@@ -101,16 +100,6 @@ export class RowIndex {
   }
 }
 
-/** An array of at least this length, the same one again as long as it is long enough: steps would otherwise spend themselves on fresh memory. */
-export class Scratch {
-  private array: Floats | undefined;
-
-  get(length: number, like: Floats): Floats {
-    if (this.array === undefined || this.array.length < length) this.array = like instanceof Float64Array ? new Float64Array(length) : new Float32Array(length);
-    return this.array.subarray(0, length);
-  }
-}
-
 /** Rows of a table, one after the other, into `out`. */
 export function takeRowsOf(table: Floats, width: number, rows: Int32Array, out: Floats): void {
   for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) out[o++] = table[j];
@@ -118,23 +107,7 @@ export function takeRowsOf(table: Floats, width: number, rows: Int32Array, out: 
 
 /** Adds each row of `values` to the row of `sums` that `rows` names for it. */
 export function addRows(sums: Floats, width: number, rows: Numbers, values: Numbers): void {
-  if (width % 8 === 0) return addWideRows(sums, width, rows, values);
   for (let i = 0, o = 0; i < rows.length; i++) for (let j = rows[i] * width, end = j + width; j < end; j++) sums[j] += values[o++];
-}
-
-// Eight at a time: the sums of a step with long sequences are millions.
-function addWideRows(sums: Floats, width: number, rows: Numbers, values: Numbers): void {
-  for (let i = 0, o = 0; i < rows.length; i++)
-    for (let j = rows[i] * width, end = j + width; j < end; j += 8, o += 8) {
-      sums[j] += values[o];
-      sums[j + 1] += values[o + 1];
-      sums[j + 2] += values[o + 2];
-      sums[j + 3] += values[o + 3];
-      sums[j + 4] += values[o + 4];
-      sums[j + 5] += values[o + 5];
-      sums[j + 6] += values[o + 6];
-      sums[j + 7] += values[o + 7];
-    }
 }
 
 /** Adds `scale` times these rows of a table to sums that lie one after the other. */

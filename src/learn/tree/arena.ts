@@ -1,5 +1,5 @@
 import { usageError } from "../../base/errors.ts";
-import { WebAssembly, type WasmMemory } from "./wasm.ts";
+import { WebAssembly, type WasmMemory } from "../../base/wasm.ts";
 
 const page = 65_536;
 const mostPages = 65_536;

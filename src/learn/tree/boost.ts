@@ -11,7 +11,7 @@ import { operate, operation } from "./operations.ts";
 import { bare, fillTable, planTable } from "./table.ts";
 import { alone, dismiss, lead, type Team } from "./team.ts";
 import { unitsFor } from "./units.ts";
-import type { WasmMemory } from "./wasm.ts";
+import type { WasmMemory } from "../../base/wasm.ts";
 import type { Join } from "./worker.ts";
 
 export interface BoostSettings extends GrowLimits {

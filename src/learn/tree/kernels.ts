@@ -21,7 +21,7 @@ import {
   WebAssembly,
   when,
   whileDo,
-} from "./wasm.ts";
+} from "../../base/wasm.ts";
 
 /*
  * The inner loops of growing trees. All addresses are bytes in the one shared memory; `rows` .. `end` is a list of 32-bit row numbers,
@@ -375,7 +375,7 @@ let compiled: WasmModule | undefined;
 
 /** The module, compiled once a process; workers are sent it and share its machine code. */
 export function kernelModule(): WasmModule {
-  compiled ??= new WebAssembly.Module(assemble(kernels));
+  compiled ??= new WebAssembly.Module(assemble(kernels, true));
   return compiled;
 }
 

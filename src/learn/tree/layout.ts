@@ -4,7 +4,7 @@ import { type Loss, type LossName, lossOf } from "./loss.ts";
 import { foundSize } from "./split.ts";
 import type { Table } from "./table.ts";
 import { control, mostTasks } from "./team.ts";
-import type { WasmMemory, WasmModule } from "./wasm.ts";
+import type { WasmMemory, WasmModule } from "../../base/wasm.ts";
 
 /** Where all that a boosting fit works on lies in the shared memory, in bytes. Plain data: workers are sent it. */
 export interface JobLayout {

@@ -3,7 +3,7 @@ import type { Column, Features } from "../../data/schema.ts";
 import { type Plan, reserve } from "./arena.ts";
 import { quantileCuts } from "./cuts.ts";
 import type { Kernels } from "./kernels.ts";
-import type { WasmMemory } from "./wasm.ts";
+import type { WasmMemory } from "../../base/wasm.ts";
 
 /** What the codes of one column stand for. Code 0 is missing; a number has codes 1 .. cuts + 1, a category 1 .. levels. */
 export interface BinnedColumn {

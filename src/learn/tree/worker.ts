@@ -2,7 +2,7 @@ import { serve } from "../../base/pool.ts";
 import { type JobLayout, openJob } from "./layout.ts";
 import { operate } from "./operations.ts";
 import { follow } from "./team.ts";
-import type { WasmMemory, WasmModule } from "./wasm.ts";
+import type { WasmMemory, WasmModule } from "../../base/wasm.ts";
 
 /** What a helper is sent to join a boosting fit. */
 export interface Join {

@@ -1,7 +1,7 @@
 import { openPool } from "../../base/pool.ts";
 import { Rng } from "../../base/rng.ts";
 import { kernelModule } from "../../learn/tree/kernels.ts";
-import type { WasmMemory, WasmModule } from "../../learn/tree/wasm.ts";
+import type { WasmMemory, WasmModule } from "../../base/wasm.ts";
 import type { TreePart } from "./codeForest.ts";
 import { type ArmTreeSettings, growArmTree } from "./growArms.ts";
 import { growScoreTree, type ScoreTreeSettings } from "./growScores.ts";

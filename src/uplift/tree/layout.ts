@@ -1,7 +1,7 @@
 import { type Plan, reserve } from "../../learn/tree/arena.ts";
 import { type Kernels, kernelsOn } from "../../learn/tree/kernels.ts";
 import { bare, type Table } from "../../learn/tree/table.ts";
-import type { WasmMemory, WasmModule } from "../../learn/tree/wasm.ts";
+import type { WasmMemory, WasmModule } from "../../base/wasm.ts";
 import type { Codes } from "./codeForest.ts";
 
 /** Where the data of a forest and the workspaces of its threads lie in the shared memory, in bytes. Plain data: workers are sent it. */

@@ -1,6 +1,6 @@
 /**
  * A WebAssembly assembler for kernels: every function here returns the bytes of an expression or a statement, so a kernel reads like the
- * folded text format (`i32.add(get(a), i32.const(4))`). It knows what the kernels of this folder use and nothing more.
+ * folded text format (`i32.add(get(a), i32.const(4))`). It knows what the kernels of this project use and nothing more.
  */
 export type Code = readonly number[];
 
@@ -10,16 +10,19 @@ export const F64 = 0x7c;
 export const V128 = 0x7b;
 export type ValueType = typeof I32 | typeof I64 | typeof F64 | typeof V128;
 
-/** Shared memory of the kernels; TypeScript itself knows WebAssembly only together with the browser. */
-export interface WasmMemory {
-  readonly buffer: SharedArrayBuffer;
+/** Memory of the kernels, shared between threads or not; TypeScript itself knows WebAssembly only together with the browser. */
+export interface WasmMemory<B extends ArrayBuffer | SharedArrayBuffer = SharedArrayBuffer> {
+  readonly buffer: B;
   grow(pages: number): number;
 }
 export type WasmModule = object;
 interface Runtime {
-  readonly Memory: new (limits: { initial: number; maximum: number; shared: true }) => WasmMemory;
+  readonly Memory: {
+    new (limits: { initial: number; maximum: number; shared: true }): WasmMemory;
+    new (limits: { initial: number; maximum: number }): WasmMemory<ArrayBuffer>;
+  };
   readonly Module: new (bytes: Uint8Array) => WasmModule;
-  readonly Instance: new (module: WasmModule, imports: { engine: { memory: WasmMemory } }) => { readonly exports: object };
+  readonly Instance: new (module: WasmModule, imports: { engine: { memory: WasmMemory<ArrayBuffer | SharedArrayBuffer> } }) => { readonly exports: object };
 }
 export const WebAssembly: Runtime = (globalThis as unknown as { WebAssembly: Runtime }).WebAssembly;
 
@@ -165,6 +168,7 @@ export const v128: {
   readonly store: Store;
   /** Two signed 32-bit numbers, widened to 64 bits each. */
   readonly load32x2: Load;
+  readonly addF32x4: Binary;
   readonly addI64x2: Binary;
   readonly subI64x2: Binary;
   readonly zero: Code;
@@ -187,6 +191,7 @@ export const v128: {
   load: load(4, ...simd(0x00)),
   store: store(4, ...simd(0x0b)),
   load32x2: load(3, ...simd(0x05)),
+  addF32x4: binary(...simd(0xe4)),
   addI64x2: binary(...simd(0xce)),
   subI64x2: binary(...simd(0xd1)),
   zero: [...simd(0x0c), ...Array.from({ length: 16 }, () => 0)],
@@ -233,8 +238,8 @@ export function kernel<P extends string, L extends string = never>(
 
 const magic = [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00];
 
-/** The bytes of a module that exports these kernels and imports one shared memory as `"engine" "memory"`. */
-export function assemble(kernels: readonly Kernel[]): Uint8Array<ArrayBuffer> {
+/** The bytes of a module that exports these kernels and imports one memory as `"engine" "memory"`, shared between threads or not. */
+export function assemble(kernels: readonly Kernel[], shared: boolean): Uint8Array<ArrayBuffer> {
   const list = (items: readonly Code[]): number[] => [...unsigned(items.length), ...items.flat()];
   const section = (id: number, items: readonly Code[]): number[] => {
     const bytes = list(items);
@@ -242,7 +247,7 @@ export function assemble(kernels: readonly Kernel[]): Uint8Array<ArrayBuffer> {
   };
   const text = (value: string): number[] => [...unsigned(value.length), ...Array.from(value, (c) => c.charCodeAt(0))];
   const types = kernels.map(({ params, result }) => [0x60, ...list(params.map((t) => [t])), ...list(result === undefined ? [] : [[result]])]);
-  const memory = [...text("engine"), ...text("memory"), 0x02, 0x03, ...unsigned(1), ...unsigned(65_536)];
+  const memory = [...text("engine"), ...text("memory"), 0x02, shared ? 0x03 : 0x01, ...unsigned(1), ...unsigned(65_536)];
   const bodies = kernels.map(({ locals, body }) => {
     const bytes = [...list(locals.map((type) => [1, type])), ...body, 0x0b];
     return [...unsigned(bytes.length), ...bytes];
