@@ -7,7 +7,7 @@ import { crossFit, drawFolds } from "../learn/crossFit.ts";
 import type { Shop } from "./model.ts";
 import { areaUnder, classify, densityRatio, stack, takeRowsOf } from "./overlap.ts";
 import { fitWide } from "./steal/outcome.ts";
-import { pseudoPolicy } from "./steal/pseudoPolicy.ts";
+import { type PseudoPolicy, pseudoPolicy } from "./steal/pseudoPolicy.ts";
 
 /** How far a finding lets the forecast be believed. */
 export type Verdict = "good" | "caution" | "bad";
@@ -32,7 +32,7 @@ export interface Diagnosed {
 export async function diagnose(samples: TwoSamples, shop: Shop): Promise<Diagnosed> {
   const policy = await pseudoPolicy(samples, { prototypes: 3, rounds: 30, folds: 3, calibrate: true, priorShift: true }, shop);
   const findings: Diagnostic[] = [];
-  findings.push(...surrogacy(samples, policy.label));
+  findings.push(...surrogacy(samples, policy));
   findings.push(...(await comparability(samples, shop)));
   const { metrics, finding } = await explained(samples, shop);
   findings.push(finding);
@@ -41,7 +41,7 @@ export async function diagnose(samples: TwoSamples, shop: Shop): Promise<Diagnos
 }
 
 /** Does the (pseudo) arm still say something of the outcome once features and surrogates are known? A line with its robust standard error. */
-function surrogacy(samples: TwoSamples, label: Float64Array): Diagnostic[] {
+function surrogacy(samples: TwoSamples, { label, report }: PseudoPolicy): Diagnostic[] {
   const { history, arms } = samples;
   const base = columnsOf(history.z);
   return arms.slice(1).map((arm, k) => {
@@ -55,13 +55,17 @@ function surrogacy(samples: TwoSamples, label: Float64Array): Diagnostic[] {
     const p = normalTwoSided(slope / se);
     const what = history.logged ? "the logged arm" : "the pseudo label of the policy";
     const size = Math.abs(slope) / Math.sqrt(variance(history.y));
-    const verdict: Verdict = p >= 0.05 ? "good" : size < 0.05 ? "caution" : "bad";
+    // Labels that hardly follow the arm find nothing, whether there is something or not.
+    const faint = !history.logged && ((report.calibration as unknown as { auc: number }[])[k]?.auc ?? 1) <= 0.65;
+    const verdict: Verdict = p >= 0.05 ? (faint ? "caution" : "good") : size < 0.05 ? "caution" : "bad";
     const found =
       p >= 0.05 ? "adds nothing that can be told from chance" : `moves the outcome by ${short(slope)} (${(100 * size).toFixed(0)} % of its standard deviation)`;
     const then =
       verdict === "good"
         ? "The outcome can be read off the surrogates as far as history tells."
-        : "Reading the outcome off the surrogates alone is wrong here: use a model with a direct part (steal), and do not trust a surrogate index.";
+        : p >= 0.05
+          ? "The labels are too faint for this check to find anything: it says nothing for the surrogates."
+          : "Reading the outcome off the surrogates alone is wrong here: use a model with a direct part (steal), and do not trust a surrogate index.";
     return {
       id: arms.length === 2 ? "surrogacy" : `surrogacy ${arm}`,
       title: arms.length === 2 ? "Surrogacy" : `Surrogacy, ${arm}`,

@@ -4,7 +4,7 @@ import type { TwoSamples } from "../data/longterm.ts";
 import { bundle, unbundle } from "../learn/bundle.ts";
 import { chosen, fitChosen, restoreChosen } from "../learn/choice.ts";
 import type { FittedLearner } from "../learn/contract.ts";
-import { crossFit, drawFolds } from "../learn/crossFit.ts";
+import { crossFit, drawFolds, type Folds } from "../learn/crossFit.ts";
 import type { AverageEffect, EffectFunction, Shop } from "./model.ts";
 import { curved, type EffectConfig } from "./settings.ts";
 
@@ -24,6 +24,8 @@ export interface Imputed {
   readonly through?: Float64Array;
   /** By treated arm. */
   readonly history?: readonly HistoryPart[];
+  /** Effects given x that are known by other means, by treated arm: a share of them is taken, and what the scores add to it is regressed on x. */
+  readonly around?: { readonly effect: readonly Float64Array[]; readonly indirect: readonly Float64Array[] };
 }
 
 /**
@@ -32,20 +34,31 @@ export interface Imputed {
  */
 export async function effectsOn(
   samples: TwoSamples,
-  { value, through, history }: Imputed,
+  { value, through, history, around }: Imputed,
   config: EffectConfig,
   shop: Shop,
-): Promise<{ readonly effects: EffectFunction; readonly average: readonly AverageEffect[]; readonly scores: readonly Float64Array[] }> {
+): Promise<{
+  readonly effects: EffectFunction;
+  readonly average: readonly AverageEffect[];
+  readonly scores: readonly Float64Array[];
+  /** How much of `around` the effects are to be added to, by treated arm. */
+  readonly shares: { readonly effect: readonly number[]; readonly indirect: readonly number[] };
+}> {
   const { experiment, arms } = samples;
   const scores = await robustScores(samples, value, config, shop, "value");
   const short = through === undefined ? undefined : await robustScores(samples, through, config, shop, "through");
   const learner = chosen(config.effectLearner, "regressor");
   const x = curved(experiment.x, config.curvature);
-  const learned: FittedLearner[] = [];
-  const carried: FittedLearner[] = [];
+  const one = async (score: Float64Array, known: Float64Array | undefined, label: string, a: number): Promise<{ fitted: FittedLearner; share: number }> => {
+    const own = { ...shop, rng: shop.rng.split(label, a) };
+    const share = known === undefined ? 0 : await shareOf(score, known, (y, folds) => crossFit(learner, x, y, undefined, folds, undefined, own), config, shop);
+    const rest = known === undefined ? score : score.map((v, i) => v - share * known[i]);
+    return { fitted: await fitChosen(learner, x, rest, undefined, own), share };
+  };
+  const [learned, carried]: { fitted: FittedLearner; share: number }[][] = [[], []];
   for (let a = 1; a < arms.length; a++) {
-    learned.push(await fitChosen(learner, x, scores[a - 1], undefined, { ...shop, rng: shop.rng.split("effect", a) }));
-    if (short !== undefined) carried.push(await fitChosen(learner, x, short[a - 1], undefined, { ...shop, rng: shop.rng.split("indirect", a) }));
+    learned.push(await one(scores[a - 1], around?.effect[a - 1], "effect", a));
+    if (short !== undefined) carried.push(await one(short[a - 1], around?.indirect[a - 1], "indirect", a));
   }
   const average = scores.map((score, k): AverageEffect => {
     const part = history?.[k];
@@ -54,7 +67,33 @@ export async function effectsOn(
     const moved = part?.correct ? mean(part.influence) : 0;
     return { effect: mean(score) + moved, se: Math.sqrt(own + past), ...(short === undefined ? {} : { indirect: mean(short[k]) }) };
   });
-  return { effects: functionOf(learned, carried, config.curvature), average, scores };
+  const fits = (list: typeof learned): FittedLearner[] => list.map(({ fitted }) => fitted);
+  return {
+    effects: functionOf(fits(learned), fits(carried), config.curvature),
+    average,
+    scores,
+    shares: { effect: learned.map(({ share }) => share), indirect: carried.map(({ share }) => share) },
+  };
+}
+
+/** How much of known effects given x to take: the share between 0 and 1 with which scores are predicted best on rows left out, the rest being regressed on x. */
+async function shareOf(
+  score: Float64Array,
+  known: Float64Array,
+  regress: (y: Float64Array, folds: Folds) => Promise<Float64Array>,
+  config: EffectConfig,
+  shop: Shop,
+): Promise<number> {
+  const folds = drawFolds(new Int32Array(score.length), undefined, config.folds, shop.rng.split("share"));
+  const less = score.map((v, i) => v - known[i]);
+  const [without, withAll] = [await regress(score, folds), await regress(less, folds)];
+  let [along, square] = [0, 0];
+  for (let i = 0; i < score.length; i++) {
+    const difference = known[i] + withAll[i] - without[i];
+    along += (score[i] - without[i]) * difference;
+    square += difference * difference;
+  }
+  return square > 0 ? Math.max(0, Math.min(1, along / square)) : 0;
 }
 
 /** The effects of learners of x, one a treated arm; `carried` holds those of the indirect part, or nothing. */

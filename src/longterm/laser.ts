@@ -10,6 +10,7 @@ import { type TrainingSettings, trainingSettings, trainNet } from "./neural.ts";
 import { stack } from "./overlap.ts";
 import { encoderOf, matrixOf, sequenceOf, sequenceScales, widthOf } from "./sequence.ts";
 import { effectConfig, type EffectConfig } from "./settings.ts";
+import { influences } from "./surrogate.ts";
 
 export interface LaserConfig extends EffectConfig, TrainingSettings {
   readonly labels: "auto" | "logged" | "classified";
@@ -89,12 +90,16 @@ export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longter
         },
         { engine, threads: shop.threads },
       );
-      const now = Int32Array.from({ length: experiment.rows }, (_, i) => history.rows + i);
-      const { mu } = await ready.run(Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, c.takeRows(value, now)])));
+      const { mu } = await ready.run(inputs);
       ready.dispose();
-      const value = Float64Array.from(mu.data, (v) => centre + scale * v);
-      const { effects, average } = await effectsOn(samples, { value }, config, shop);
-      return { effects, average, report: { historyArms: how, engine: engine.report as unknown as Json, steps: trained.steps, stopped: trained.stopped } };
+      const all = Float64Array.from(mu.data, (v) => centre + scale * v);
+      const { parts, report } = await influences(samples, all.slice(0, history.rows), 0, false, shop);
+      const { effects, average } = await effectsOn(samples, { value: all.slice(history.rows), history: parts }, config, shop);
+      return {
+        effects,
+        average,
+        report: { historyArms: how, weights: report, engine: engine.report as unknown as Json, steps: trained.steps, stopped: trained.stopped },
+      };
     },
     restore: restoreEffects,
   },

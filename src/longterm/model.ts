@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { normalQuantile } from "../base/stats/normal.ts";
+import { studentQuantile } from "../base/stats/student.ts";
 import type { Json, State } from "../base/state.ts";
 import type { Features } from "../data/schema.ts";
 import { asCategory, type Dataset, numberColumn } from "../data/dataset.ts";
@@ -22,6 +23,8 @@ export interface AverageEffect {
   readonly effect: number;
   readonly se: number;
   readonly indirect?: number;
+  /** Degrees of freedom of the standard error; many, and a normal distribution, where it is not given. */
+  readonly df?: number;
 }
 
 /** What a fit has in hand: streams, threads, and `once` for what several models on the same data need. */
@@ -123,8 +126,11 @@ function plain(value: string | number | undefined): Json {
   return typeof value === "number" && !Number.isFinite(value) ? null : (value as Json);
 }
 
-function withInterval(arm: string, { effect, se, indirect }: AverageEffect, level: number): LongtermAverage {
-  const reach = normalQuantile(0.5 + level / 2) * se;
+function withInterval(arm: string, { effect, se: own, indirect, df }: AverageEffect, level: number): LongtermAverage {
+  // A standard error of few degrees of freedom is widened so that what is built on it with a normal distribution has its level.
+  const [normal, student] = [normalQuantile(0.5 + level / 2), df === undefined ? undefined : studentQuantile(0.5 + level / 2, df)];
+  const se = student === undefined ? own : (own * student) / normal;
+  const reach = normal * se;
   return { arm, effect, se, lower: effect - reach, upper: effect + reach, level, ...(indirect === undefined ? {} : { indirect, direct: effect - indirect }) };
 }
 

@@ -100,10 +100,13 @@ export function areaUnder(score: Float64Array, t: ArrayLike<number>): number {
 export async function checkOverlap(samples: TwoSamples, name: string, shop: Shop): Promise<Json> {
   if (samples.history.x.columns.length === 0) return { auc: 0.5, effectiveRows: samples.history.rows };
   const { effective, auc, largest } = await densityRatio(samples, "x", 0, shop);
-  if (auc > 0.999 || effective < 5)
+  if (auc > 0.999 || effective < 5) {
+    // Where the samples lie apart altogether the weights say nothing any more.
+    const rows = auc > 0.999 ? "" : `, and ${effective.toFixed(1)} of ${samples.history.rows} rows of history would carry the answer`;
     throw dataError(
-      `${name}: history and experiment do not overlap: the features tell them apart (area under the curve ${auc.toFixed(3)}), and ${effective.toFixed(1)} of ${samples.history.rows} rows of history would carry the answer; bring history of units like those of the experiment, or leave out the features that separate them (dates, version numbers)`,
+      `${name}: history and experiment do not overlap: the features tell them apart (area under the curve ${auc.toFixed(3)})${rows}; bring history of units like those of the experiment, or leave out the features that separate them (dates, version numbers)`,
     );
+  }
   return { auc, effectiveRows: effective, largestWeight: largest };
 }
 

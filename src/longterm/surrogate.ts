@@ -42,8 +42,8 @@ async function surrogateIndex(
   });
 }
 
-// What history's residuals say of the average: alpha (y - h), one array of n_H a treated arm.
-async function influences(
+/** What history's residuals say of the average: alpha (y - h), one array of n_H a treated arm. */
+export async function influences(
   samples: TwoSamples,
   index: Float64Array,
   clip: number,

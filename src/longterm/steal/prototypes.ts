@@ -35,8 +35,8 @@ export interface Prototypes {
 /** What the courses say of each row: probabilities of prototype and arm, rows x count x arms, given all that is known of the row. */
 export interface Belief {
   readonly joint: Float64Array;
-  /** log P(s | x, arm) up to a constant of the row, rows x arms. */
-  readonly evidence: Float64Array;
+  /** log P(prototype | x) P(s | x, prototype, arm) up to a constant of the row, rows x count x arms. */
+  readonly terms: Float64Array;
   readonly logLikelihood: number;
 }
 
@@ -56,7 +56,7 @@ export function fitPrototypes(
 ): { readonly model: Prototypes; readonly belief: Belief; readonly rounds: number } {
   const { count, rounds, tolerance, use } = options;
   let model = "from" in start ? start.from : blank(data, count);
-  let belief = "from" in start ? beliefs(data, model, use) : { joint: start.joint, evidence: new Float64Array(0), logLikelihood: Number.NEGATIVE_INFINITY };
+  let belief = "from" in start ? beliefs(data, model, use) : { joint: start.joint, terms: new Float64Array(0), logLikelihood: Number.NEGATIVE_INFINITY };
   let done = 0;
   for (; done < rounds; done++) {
     model = maximise(data, belief.joint, model, use);
@@ -68,7 +68,7 @@ export function fitPrototypes(
   return { model, belief, rounds: done };
 }
 
-function blank({ width, depth, arms }: Behaviour, count: number): Prototypes {
+export function blank({ width, depth, arms }: Behaviour, count: number): Prototypes {
   return {
     count,
     course: Array.from({ length: count }, () => new Float64Array(arms * width * depth)),
@@ -78,7 +78,8 @@ function blank({ width, depth, arms }: Behaviour, count: number): Prototypes {
   };
 }
 
-function maximise(data: Behaviour, joint: Float64Array, before: Prototypes, use: Uint8Array | undefined): Prototypes {
+/** The parameters that fit beliefs best: least squares of the courses, one Newton step from those before for the shares. */
+export function maximise(data: Behaviour, joint: Float64Array, before: Prototypes, use?: Uint8Array): Prototypes {
   const { rows, x, width, s, depth, arms } = data;
   const { count } = before;
   const cells = count * arms;
@@ -95,7 +96,8 @@ function maximise(data: Behaviour, joint: Float64Array, before: Prototypes, use:
       for (let a = 0; a < arms; a++) {
         const w = joint[i * cells + j * arms + a];
         if (w < 1e-4) continue;
-        const [g, b] = [gram[a], cross[a]];
+        const g = gram[a];
+        const b = cross[a];
         for (let u = 0; u < width; u++) {
           const wx = w * x[i * width + u];
           for (let v = u; v < width; v++) g[u * width + v] += wx * x[i * width + v];
@@ -159,14 +161,14 @@ function solveCourse(gram: readonly Float64Array[], cross: readonly Float64Array
 }
 
 /** Courses with the control's added to those of the other arms: arms x width x depth. */
-function summed(course: Float64Array, size: number): Float64Array {
+export function summed(course: Float64Array, size: number): Float64Array {
   const out = course.slice();
   for (let k = size; k < out.length; k++) out[k] += course[k % size];
   return out;
 }
 
 /** Expected course of row i under arm a, from summed courses. */
-function meanOf({ x, width, depth }: Behaviour, courses: Float64Array, i: number, a: number, into: Float64Array): void {
+export function meanOf({ x, width, depth }: Behaviour, courses: Float64Array, i: number, a: number, into: Float64Array): void {
   into.fill(0);
   let at = a * width * depth;
   for (let u = 0; u < width; u++) {
@@ -193,22 +195,36 @@ function kindStep({ rows, x, width, arms }: Behaviour, joint: Float64Array, { co
   return next;
 }
 
-function pastStep({ history, x, width, arms }: Behaviour, joint: Float64Array, { count, past }: Prototypes, use: Uint8Array | undefined): Float64Array {
+/** One Newton step of history's arms on x and prototype, from beliefs about its rows. */
+export function pastStep(data: Behaviour, joint: Float64Array, { count, past }: Pick<Prototypes, "count" | "past">, use?: Uint8Array): Float64Array {
+  const { history, x, width, arms } = data;
   const next = past.slice();
   const size = width + count;
-  const row = new Float64Array(size);
-  const share = new Float64Array(arms);
+  const cells = count * arms;
+  const chance = new Float64Array(cells);
   for (let a = 1; a < arms; a++) {
     const [h, g] = [new Float64Array(size * size), new Float64Array(size)];
     for (let i = 0; i < history; i++) {
       if (use !== undefined && use[i] === 0) continue;
+      pastShares(data, { count, past: next }, i, chance);
+      let [slope, curve] = [0, 0];
+      const at = i * width;
       for (let j = 0; j < count; j++) {
         let w = 0;
-        for (let b = 0; b < arms; b++) w += joint[(i * count + j) * arms + b];
-        if (w < 1e-6) continue;
-        pastRow(x, i, width, j, row);
-        softmaxAt(row, 0, size, next, arms, share);
-        accumulate(row, 0, size, joint[(i * count + j) * arms + a] - w * share[a], w * share[a] * (1 - share[a]), g, h);
+        for (let b = 0; b < arms; b++) w += joint[i * cells + j * arms + b];
+        const p = chance[j * arms + a];
+        const [one, two] = [joint[i * cells + j * arms + a] - w * p, w * p * (1 - p)];
+        slope += one;
+        curve += two;
+        const k = width + j;
+        g[k] += one;
+        h[k * size + k] += two;
+        for (let u = 0; u < width; u++) h[u * size + k] += two * x[at + u];
+      }
+      for (let u = 0; u < width; u++) {
+        g[u] += slope * x[at + u];
+        const wx = curve * x[at + u];
+        for (let v = u; v < width; v++) h[u * size + v] += wx * x[at + v];
       }
     }
     newton(next, a * size, size, g, h);
@@ -216,11 +232,24 @@ function pastStep({ history, x, width, arms }: Behaviour, joint: Float64Array, {
   return next;
 }
 
-function pastRow(x: Float64Array, i: number, width: number, j: number, into: Float64Array): void {
-  into.fill(0);
-  for (let u = 0; u < width; u++) into[u] = x[i * width + u];
-  into[width + j] = 1;
+/** P(arm | x, prototype) in history at row i, count x arms. */
+export function pastShares({ x, width, arms }: Behaviour, { count, past }: Pick<Prototypes, "count" | "past">, i: number, into: Float64Array): void {
+  const size = width + count;
+  for (let a = 0; a < arms; a++) {
+    let eta = 0;
+    for (let u = 0; u < width; u++) eta += past[a * size + u] * x[i * width + u];
+    for (let j = 0; j < count; j++) into[j * arms + a] = eta + past[a * size + width + j];
+  }
+  for (let j = 0; j < count; j++) {
+    let [most, total] = [0, 0];
+    for (let a = 0; a < arms; a++) most = Math.max(most, into[j * arms + a]);
+    for (let a = 0; a < arms; a++) total += into[j * arms + a] = Math.exp(into[j * arms + a] - most);
+    for (let a = 0; a < arms; a++) into[j * arms + a] /= total;
+  }
 }
+
+/** P(prototype | x) at row i. */
+export const kindShares: typeof softmaxAt = softmaxAt;
 
 function softmaxAt(x: Float64Array, i: number, width: number, w: Float64Array, classes: number, into: Float64Array): void {
   let most = 0;
@@ -261,15 +290,14 @@ function newton(w: Float64Array, at: number, width: number, g: Float64Array, h: 
 /** Beliefs about every row. `use` only says which rows count in the likelihood. */
 export function beliefs(data: Behaviour, model: Prototypes, use?: Uint8Array): Belief {
   const { rows, history, x, width, s, depth, arms, arm, logChance } = data;
-  const { count, course, kind, past } = model;
+  const { count, course, kind } = model;
   const { whiten, logDeterminant } = whitener(model.covariance, depth);
   const turned = course.map((theta) => whitened(summed(theta, width * depth), whiten, depth));
   const z = whitened(s, whiten, depth);
   const cells = count * arms;
   const joint = new Float64Array(rows * cells);
-  const evidence = new Float64Array(rows * arms);
-  const [mean, share, chance, size] = [new Float64Array(depth), new Float64Array(count), new Float64Array(arms), width + count];
-  const row = new Float64Array(size);
+  const terms = new Float64Array(rows * cells);
+  const [mean, share, chance] = [new Float64Array(depth), new Float64Array(count), new Float64Array(cells)];
   let logLikelihood = 0;
   for (let i = 0; i < rows; i++) {
     softmaxAt(x, i, width, kind, count, share);
@@ -280,28 +308,23 @@ export function beliefs(data: Behaviour, model: Prototypes, use?: Uint8Array): B
         meanOf(data, turned[j], i, a, mean);
         let distance = 0;
         for (let k = 0; k < depth; k++) distance += (z[i * depth + k] - mean[k]) ** 2;
-        joint[at + j * arms + a] = logShare - 0.5 * distance;
+        terms[at + j * arms + a] = logShare - 0.5 * distance;
       }
     }
-    for (let a = 0; a < arms; a++) evidence[i * arms + a] = logSum(joint, at + a, count, arms);
-    for (let j = 0; j < count; j++) {
-      if (i < history) {
-        pastRow(x, i, width, j, row);
-        softmaxAt(row, 0, size, past, arms, chance);
-      }
-      for (let a = 0; a < arms; a++) {
-        const known = arm[i] >= 0;
-        joint[at + j * arms + a] += known && arm[i] !== a ? Number.NEGATIVE_INFINITY : i < history ? Math.log(chance[a] + 1e-300) : logChance[i * arms + a];
-      }
-    }
+    if (i < history) {
+      pastShares(data, model, i, chance);
+      for (let k = 0; k < cells; k++) chance[k] = Math.log(chance[k] + 1e-300);
+    } else for (let k = 0; k < cells; k++) chance[k] = logChance[i * arms + (k % arms)];
+    for (let k = 0; k < cells; k++) joint[at + k] = arm[i] >= 0 && arm[i] !== k % arms ? Number.NEGATIVE_INFINITY : terms[at + k] + chance[k];
     const all = logSum(joint, at, cells, 1);
-    for (let c = at; c < at + cells; c++) joint[c] = Math.exp(joint[c] - all);
+    for (let k = at; k < at + cells; k++) joint[k] = Math.exp(joint[k] - all);
     if (use === undefined || use[i] === 1) logLikelihood += all - 0.5 * logDeterminant;
   }
-  return { joint, evidence, logLikelihood };
+  return { joint, terms, logLikelihood };
 }
 
-function logSum(values: Float64Array, from: number, count: number, stride: number): number {
+/** log of the sum of exponentials of `count` values from a place on, a stride apart. */
+export function logSum(values: Float64Array, from: number, count: number, stride: number): number {
   let most = Number.NEGATIVE_INFINITY;
   for (let k = 0; k < count; k++) most = Math.max(most, values[from + k * stride]);
   let total = 0;
@@ -310,7 +333,7 @@ function logSum(values: Float64Array, from: number, count: number, stride: numbe
 }
 
 /** L^-1 with C = L L', row by row, and log det C. */
-function whitener(covariance: Float64Array, n: number): { readonly whiten: Float64Array; readonly logDeterminant: number } {
+export function whitener(covariance: Float64Array, n: number): { readonly whiten: Float64Array; readonly logDeterminant: number } {
   const l = new Float64Array(n * n);
   let logDeterminant = 0;
   for (let r = 0; r < n; r++)
@@ -331,7 +354,7 @@ function whitener(covariance: Float64Array, n: number): { readonly whiten: Float
 }
 
 /** Each row of depth numbers times L^-T. */
-function whitened(values: Float64Array, whiten: Float64Array, depth: number): Float64Array {
+export function whitened(values: Float64Array, whiten: Float64Array, depth: number): Float64Array {
   const out = new Float64Array(values.length);
   for (let at = 0; at < values.length; at += depth)
     for (let r = 0; r < depth; r++) {

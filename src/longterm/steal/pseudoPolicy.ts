@@ -1,11 +1,28 @@
-import { inverseSpd, spectrum } from "../../base/linear/solve.ts";
+import { spectrum } from "../../base/linear/solve.ts";
 import type { Json } from "../../base/state.ts";
 import type { TwoSamples } from "../../data/longterm.ts";
 import { drawFolds, type Folds } from "../../learn/crossFit.ts";
+import type { Features } from "../../data/schema.ts";
+import type { Encoder } from "../../learn/encode.ts";
 import type { Shop } from "../model.ts";
 import { armScores, stack } from "../overlap.ts";
 import { encoderOf, sequenceOf, sequenceScales } from "../sequence.ts";
-import { type Behaviour, beliefs, fitPrototypes, startingBeliefs } from "./prototypes.ts";
+import { type Calibration, calibrationError, calibrationOf, evidenceAuc } from "./calibration.ts";
+import { type Shape, shapeFor } from "./outcome.ts";
+import {
+  type Behaviour,
+  beliefs,
+  blank,
+  fitPrototypes,
+  kindShares,
+  logSum,
+  maximise,
+  pastShares,
+  pastStep,
+  type Prototypes,
+  startingBeliefs,
+} from "./prototypes.ts";
+import { reduced } from "./reduced.ts";
 
 /** Settings of the pseudo-policy. */
 export interface PolicyConfig {
@@ -26,109 +43,188 @@ export interface PseudoPolicy {
   readonly joint: Float64Array;
   /** History's probability of each arm, n_H x arms, calibrated. */
   readonly label: Float64Array;
+  readonly encoder: Encoder;
+  readonly shape: Shape;
+  /** Courses and shares of the prototypes, learned from all rows. */
+  readonly parameters: Pick<Prototypes, "course" | "kind">;
   /** Expected effect of each treated arm on the course given x: rows x depth, by arm. */
   readonly course: readonly Float64Array[];
-  /** The labels that other values of the calibration would give, with the covariance of those values: how sure the labels are. */
-  readonly calibration: readonly Calibration[];
-  readonly relabel: (shifts: readonly (readonly [number, number])[]) => { readonly joint: Float64Array; readonly label: Float64Array };
+  /** `joint` as it would be without the rows of a fold: prototypes, calibration and shares learned from the other rows. */
+  readonly without: (fold: number) => Float64Array;
   readonly report: Readonly<Record<string, Json>>;
-}
-
-/** P(a) = logistic(intercept + slope x evidence) against the control, on rows of the experiment that the evidence was not learned from. */
-export interface Calibration {
-  readonly intercept: number;
-  readonly slope: number;
-  /** 2 x 2, row by row. */
-  readonly covariance: Float64Array;
 }
 
 // Courses longer than this are described by their principal components.
 const longest = 36;
 
+// Rounds of fitting the prototypes again without a fold.
+const refits = 6;
+
 /**
  * Soft labels of history from heterogeneous short-term behaviour: prototypes of behaviour learned from both samples with history's arms hidden,
  * evidence of each arm out of fold, calibrated on the experiment's own arms (Platt1999), and turned into history's probabilities by the shares of arms in history
- * (Saerens2002).
+ * (Saerens2002), which differ by features and by prototype.
  */
 export async function pseudoPolicy(samples: TwoSamples, config: PolicyConfig, shop: Shop): Promise<PseudoPolicy> {
   const { history, experiment, arms } = samples;
-  const data = behaviourOf(samples);
-  const { rows } = data;
+  const { behaviour: full, encoder } = behaviourOf(samples);
+  const { rows } = full;
+  const count = config.prototypes;
   const rng = shop.rng.split("prototypes");
   const guess = new Float64Array(rows * arms.length);
   if (!history.logged) (await armScores(samples, "history", shop)).forEach((p, a) => p.forEach((v, i) => (guess[i * arms.length + a] = v)));
-  const start = startingBeliefs(data, guess, config.prototypes, rng);
-  const whole = fitPrototypes(data, { joint: start }, { count: config.prototypes, rounds: config.rounds, tolerance: 1e-6 });
+  const start = startingBeliefs(full, guess, count, rng);
+  const first = fitPrototypes(full, { joint: start }, { count, rounds: Math.ceil(config.rounds / 4), tolerance: 1e-6 });
+  const data = reduced(full, first.model, first.belief.joint);
+  const { kind: kinds, past } = first.model;
+  const from = maximise(data, first.belief.joint, { ...blank(data, count), kind: kinds, past });
+  const whole = fitPrototypes(data, { from }, { count, rounds: config.rounds, tolerance: 1e-6 });
   shop.progress(0.3, "prototypes of behaviour");
   shop.signal.throwIfAborted();
   const strata = Int32Array.from({ length: rows }, (_, i) => (i < history.rows ? arms.length : experiment.arm[i - history.rows]));
   const folds = drawFolds(strata, undefined, config.folds, shop.rng.split("folds"));
-  const cells = config.prototypes * arms.length;
+  const cells = count * arms.length;
   const joint = new Float64Array(rows * cells);
-  const evidence = new Float64Array(rows * arms.length);
+  const terms = new Float64Array(rows * cells);
+  const models: Prototypes[] = [];
   for (let f = 0; f < folds.count; f++) {
     await new Promise(setImmediate);
     shop.signal.throwIfAborted();
     const use = Uint8Array.from(folds.of, (own) => (own === f ? 0 : 1));
-    const { model } = fitPrototypes(data, { from: whole.model }, { count: config.prototypes, rounds: 6, tolerance: 1e-6, use });
-    const belief = beliefs(data, model);
+    const { model, belief } = fitPrototypes(data, { from: whole.model }, { count, rounds: refits, tolerance: 1e-6, use });
+    models.push(model);
     for (let i = 0; i < rows; i++) {
       if (folds.of[i] !== f) continue;
       joint.set(belief.joint.subarray(i * cells, (i + 1) * cells), i * cells);
-      evidence.set(belief.evidence.subarray(i * arms.length, (i + 1) * arms.length), i * arms.length);
+      terms.set(belief.terms.subarray(i * cells, (i + 1) * cells), i * cells);
     }
     shop.progress(0.3 + (0.3 * (f + 1)) / folds.count, `fold ${f + 1} of ${folds.count}`);
   }
-  const logOdds = arms.slice(1).map((_, k) => Float64Array.from({ length: rows }, (__, i) => evidence[i * arms.length + k + 1] - evidence[i * arms.length]));
-  const fits = logOdds.map((odds, k) => calibrationOf(odds.subarray(history.rows), experiment.arm, experiment.e, k + 1));
-  const used = fits.map((fit) => (config.calibrate ? fit : { ...fit, intercept: 0, slope: 1 }));
-  const relabel: PseudoPolicy["relabel"] = (shifts) => {
-    if (history.logged) return { joint, label: oneHot(history.arm, arms.length) };
-    const calibrated = logOdds.map((odds, k) =>
-      odds.subarray(0, history.rows).map((v) => used[k].intercept + shifts[k][0] + (used[k].slope + shifts[k][1]) * v),
+  const evidence = arms.slice(1).map((_, k) => evidenceOf(terms, count, arms.length, k + 1));
+  const calibrated = (use?: (row: number) => boolean): Calibration[] =>
+    evidence.map((odds, k) =>
+      config.calibrate ? calibrationOf(odds.subarray(history.rows), experiment.arm, experiment.e, k + 1, use) : { intercept: 0, slope: 1 },
     );
-    const label = config.priorShift ? shifted(calibrated, data) : plainLabels(calibrated);
-    return { joint: rescaled(joint, label, history.rows, config.prototypes, arms.length), label };
-  };
-  const { joint: final, label } = relabel(used.map(() => [0, 0]));
+  const used = calibrated();
+  const labelled = (own: Float64Array, ownTerms: Float64Array, by: readonly Calibration[], past: Float64Array, use?: Uint8Array): Float64Array =>
+    history.logged ? own : withShares(data, own, tempered(ownTerms, count, arms.length, by), { count, past }, config.priorShift, use);
+  const final = labelled(joint, terms, used, whole.model.past);
+  const label = new Float64Array(history.rows * arms.length);
+  for (let i = 0; i < history.rows; i++)
+    if (history.logged) label[i * arms.length + history.arm[i]] = 1;
+    else for (let k = 0; k < cells; k++) label[i * arms.length + (k % arms.length)] += final[i * cells + k];
   const share = arms.map((_, a) => mean(label, arms.length, a));
-  const sure = countSure(label, arms.length) / history.rows;
   const report = {
-    prototypes: config.prototypes,
+    prototypes: count,
     rounds: whole.rounds,
+    directions: data.depth,
     labels: history.logged ? "logged" : "pseudo",
     historyShares: Object.fromEntries(arms.map((name, a) => [name, share[a]])),
-    confident: sure,
-    calibration: fits.map(({ intercept, slope }, k) => ({
-      arm: arms[k + 1],
-      intercept,
-      slope,
-      auc: auc(logOdds[k].subarray(history.rows), experiment.arm, k + 1),
-      error: calibrationError(
-        logOdds[k]
-          .subarray(history.rows)
-          .map((v, i) => 1 / (1 + (experiment.e[0][i] / experiment.e[k + 1][i]) * Math.exp(-(used[k].intercept + used[k].slope * v)))),
-        experiment.arm,
-        k + 1,
-      ),
-    })),
+    confident: countSure(label, arms.length) / history.rows,
+    calibration: used.map(({ intercept, slope }, k) => {
+      const odds = evidence[k].subarray(history.rows);
+      const p = odds.map((v, i) => 1 / (1 + (experiment.e[0][i] / experiment.e[k + 1][i]) * Math.exp(-(intercept + slope * v))));
+      return {
+        arm: arms[k + 1],
+        intercept,
+        slope,
+        auc: evidenceAuc(odds, experiment.arm, k + 1),
+        error: calibrationError(p, experiment.arm, k + 1),
+      };
+    }),
   };
-  const course = arms.slice(1).map((_, k) => courseEffect(data, whole.model.course, whole.model.kind, k + 1));
-  return { behaviour: data, folds, prototypes: config.prototypes, joint: final, label, course, calibration: used, relabel, report };
+  const { course, kind } = maximise(full, whole.belief.joint, { ...blank(full, count), kind: whole.model.kind, past: whole.model.past });
+  return {
+    behaviour: full,
+    encoder,
+    shape: shapeFor(history.rows, full.width, count),
+    parameters: { course, kind },
+    folds,
+    prototypes: count,
+    joint: final,
+    label,
+    course: arms.slice(1).map((_, k) => courseEffect(full, course, kind, k + 1)),
+    without: (fold) => {
+      const use = Uint8Array.from(folds.of, (own) => (own === fold ? 0 : 1));
+      const belief = beliefs(data, models[fold], use);
+      const by = calibrated((row) => folds.of[history.rows + row] !== fold);
+      return labelled(belief.joint, belief.terms, by, models[fold].past, use);
+    },
+    report,
+  };
 }
 
-function behaviourOf(samples: TwoSamples): Behaviour {
+/** log P(s | x, a) - log P(s | x, control), prototypes summed over. */
+function evidenceOf(terms: Float64Array, count: number, arms: number, a: number): Float64Array {
+  const cells = count * arms;
+  return Float64Array.from({ length: terms.length / cells }, (_, i) => logSum(terms, i * cells + a, count, arms) - logSum(terms, i * cells, count, arms));
+}
+
+/** Terms with the evidence of each arm brought to its calibrated value; prototypes inside an arm keep their proportions. */
+function tempered(terms: Float64Array, count: number, arms: number, by: readonly Calibration[]): Float64Array {
+  const cells = count * arms;
+  const out = terms.slice();
+  by.forEach(({ intercept, slope }, k) => {
+    const evidence = evidenceOf(terms, count, arms, k + 1);
+    evidence.forEach((v, i) => {
+      const more = Math.max(-30, Math.min(30, intercept + slope * v)) - v;
+      for (let j = 0; j < count; j++) out[i * cells + j * arms + k + 1] += more;
+    });
+  });
+  return out;
+}
+
+/**
+ * Beliefs with history's rows by the shares of arms in history given x and prototype, which are learned from the tempered terms themselves; or by equal shares.
+ * @param use rows that the shares are learned from
+ */
+function withShares(
+  data: Behaviour,
+  joint: Float64Array,
+  terms: Float64Array,
+  { count, past }: Pick<Prototypes, "count" | "past">,
+  learned: boolean,
+  use: Uint8Array | undefined,
+): Float64Array {
+  const cells = count * data.arms;
+  const out = joint.slice();
+  const chance = new Float64Array(cells);
+  let shares = learned ? past : new Float64Array(past.length);
+  for (let round = 0; round < 40; round++) {
+    for (let i = 0; i < data.history; i++) {
+      const at = i * cells;
+      pastShares(data, { count, past: shares }, i, chance);
+      for (let k = 0; k < cells; k++) out[at + k] = terms[at + k] + Math.log(chance[k] + 1e-300);
+      const all = logSum(out, at, cells, 1);
+      for (let k = 0; k < cells; k++) out[at + k] = Math.exp(out[at + k] - all);
+    }
+    if (!learned) break;
+    const next = pastStep(data, out, { count, past: shares }, use);
+    const change = next.reduce((sum, v, k) => sum + Math.abs(v - shares[k]), 0);
+    shares = next;
+    if (change < 0.01) break;
+  }
+  return out;
+}
+
+/** Encoded features row by row, after a column of ones. */
+export function bordered(encoder: Encoder, features: Features): { readonly x: Float64Array; readonly width: number } {
+  const columns = encoder.encode(features);
+  const width = columns.length + 1;
+  const x = new Float64Array(features.rows * width);
+  for (let i = 0; i < features.rows; i++) {
+    x[i * width] = 1;
+    columns.forEach((column, j) => (x[i * width + j + 1] = column[i]));
+  }
+  return { x, width };
+}
+
+function behaviourOf(samples: TwoSamples): { readonly behaviour: Behaviour; readonly encoder: Encoder } {
   const { history, experiment, arms } = samples;
   const rows = history.rows + experiment.rows;
   const both = stack(history.x, experiment.x);
   const encoder = encoderOf(both);
-  const columns = encoder.encode(both);
-  const width = columns.length + 1;
-  const x = new Float64Array(rows * width);
-  for (let i = 0; i < rows; i++) {
-    x[i * width] = 1;
-    columns.forEach((column, j) => (x[i * width + j + 1] = column[i]));
-  }
+  const { x, width } = bordered(encoder, both);
   const raw = sequenceOf(stack(history.s, experiment.s), samples, sequenceScales(samples));
   const { s, depth } = shortened(raw, rows, samples.grid.place.length);
   const arm = new Int32Array(rows).fill(-1);
@@ -136,7 +232,7 @@ function behaviourOf(samples: TwoSamples): Behaviour {
   arm.set(experiment.arm, history.rows);
   const logChance = new Float64Array(rows * arms.length);
   experiment.e.forEach((p, a) => p.forEach((v, i) => (logChance[(history.rows + i) * arms.length + a] = Math.log(v))));
-  return { rows, history: history.rows, x, width, s, depth, arm, arms: arms.length, logChance };
+  return { behaviour: { rows, history: history.rows, x, width, s, depth, arm, arms: arms.length, logChance }, encoder };
 }
 
 function shortened(raw: Float32Array, rows: number, width: number): { readonly s: Float64Array; readonly depth: number } {
@@ -155,139 +251,14 @@ function courseEffect({ rows, x, width, depth }: Behaviour, course: readonly Flo
   const out = new Float64Array(rows * depth);
   const share = new Float64Array(course.length);
   for (let i = 0; i < rows; i++) {
-    let total = 0;
-    for (let j = 0; j < course.length; j++) {
-      let eta = 0;
-      for (let u = 0; u < width; u++) eta += kind[j * width + u] * x[i * width + u];
-      total += share[j] = Math.exp(Math.min(30, eta));
-    }
+    kindShares(x, i, width, kind, course.length, share);
     for (let j = 0; j < course.length; j++)
       for (let u = 0; u < width; u++) {
-        const w = (share[j] / total) * x[i * width + u];
+        const w = share[j] * x[i * width + u];
         for (let k = 0; k < depth; k++) out[i * depth + k] += w * course[j][(a * width + u) * depth + k];
       }
   }
   return out;
-}
-
-// Logistic regression of "arm a, not control" on the evidence, the design's own odds being known: two numbers and their covariance.
-function calibrationOf(odds: Float64Array, arm: Int32Array, e: readonly Float64Array[], a: number): Calibration {
-  let [intercept, slope] = [0, 1];
-  let covariance = Float64Array.of(1, 0, 0, 1);
-  for (let round = 0; round < 50; round++) {
-    const [g, h] = [new Float64Array(2), new Float64Array(4)];
-    for (let i = 0; i < arm.length; i++) {
-      if (arm[i] !== 0 && arm[i] !== a) continue;
-      const p = 1 / (1 + Math.exp(-(intercept + slope * odds[i] + Math.log(e[a][i] / e[0][i]))));
-      const [r, w] = [(arm[i] === a ? 1 : 0) - p, p * (1 - p)];
-      g[0] += r;
-      g[1] += r * odds[i];
-      h[0] += w;
-      h[1] += w * odds[i];
-      h[3] += w * odds[i] ** 2;
-    }
-    h[2] = h[1];
-    // A weak pull to (0, 1) keeps separable evidence finite.
-    h[0] += 0.1;
-    h[3] += 0.1;
-    g[0] -= 0.1 * intercept;
-    g[1] -= 0.1 * (slope - 1);
-    covariance = (inverseSpd(h) ?? covariance) as Float64Array<ArrayBuffer>;
-    const step = [covariance[0] * g[0] + covariance[1] * g[1], covariance[2] * g[0] + covariance[3] * g[1]];
-    intercept += Math.max(-1, Math.min(1, step[0]));
-    slope += Math.max(-0.5, Math.min(0.5, step[1]));
-    if (Math.abs(step[0]) + Math.abs(step[1]) < 1e-9) break;
-  }
-  return { intercept, slope: Math.max(0, slope), covariance };
-}
-
-/** Labels under the shares of arms in history given x, which are learned from the calibrated evidence itself (Saerens2002). */
-function shifted(logOdds: readonly Float64Array[], { x, width }: Behaviour): Float64Array {
-  const n = logOdds[0].length;
-  const arms = logOdds.length + 1;
-  const label = new Float64Array(n * arms);
-  const w = new Float64Array(logOdds.length * width);
-  const chance = new Float64Array(arms);
-  for (let round = 0; round < 60; round++) {
-    let change = 0;
-    const g = logOdds.map(() => new Float64Array(width));
-    const h = logOdds.map(() => new Float64Array(width * width));
-    for (let i = 0; i < n; i++) {
-      chance[0] = 1;
-      let [priorTotal, total] = [1, 1];
-      const eta = logOdds.map((_, k) => {
-        let sum = 0;
-        for (let u = 0; u < width; u++) sum += w[k * width + u] * x[i * width + u];
-        return sum;
-      });
-      const posterior = eta.map((value, k) => {
-        priorTotal += Math.exp(value);
-        const odds = Math.exp(Math.max(-30, Math.min(30, value + logOdds[k][i])));
-        total += odds;
-        return odds;
-      });
-      label[i * arms] = 1 / total;
-      posterior.forEach((odds, k) => {
-        const [q, p] = [odds / total, Math.exp(eta[k]) / priorTotal];
-        label[i * arms + k + 1] = q;
-        const weight = p * (1 - p);
-        for (let u = 0; u < width; u++) {
-          g[k][u] += (q - p) * x[i * width + u];
-          const wx = weight * x[i * width + u];
-          for (let v = u; v < width; v++) h[k][u * width + v] += wx * x[i * width + v];
-        }
-      });
-    }
-    g.forEach((slope, k) => {
-      const curve = h[k];
-      for (let u = 0; u < width; u++) {
-        for (let v = 0; v < u; v++) curve[u * width + v] = curve[v * width + u];
-        curve[u * width + u] += 1;
-        slope[u] -= w[k * width + u];
-      }
-      const inverse = inverseSpd(curve);
-      if (inverse === undefined) return;
-      for (let u = 0; u < width; u++) {
-        let step = 0;
-        for (let v = 0; v < width; v++) step += inverse[u * width + v] * slope[v];
-        w[k * width + u] += Math.max(-1, Math.min(1, step));
-        change += Math.abs(step);
-      }
-    });
-    if (change < 1e-4) break;
-  }
-  return label;
-}
-
-function plainLabels(logOdds: readonly Float64Array[]): Float64Array {
-  const arms = logOdds.length + 1;
-  const label = new Float64Array(logOdds[0].length * arms);
-  for (let i = 0; i < logOdds[0].length; i++) {
-    const odds = logOdds.map((values) => Math.exp(Math.max(-30, Math.min(30, values[i]))));
-    const total = 1 + odds.reduce((a, b) => a + b, 0);
-    label[i * arms] = 1 / total;
-    odds.forEach((o, k) => (label[i * arms + k + 1] = o / total));
-  }
-  return label;
-}
-
-/** Beliefs of history's rows brought to the calibrated labels, the prototypes' shares inside each arm kept. */
-function rescaled(joint: Float64Array, label: Float64Array, history: number, count: number, arms: number): Float64Array {
-  const out = joint.slice();
-  for (let i = 0; i < history; i++)
-    for (let a = 0; a < arms; a++) {
-      let total = 0;
-      for (let j = 0; j < count; j++) total += joint[(i * count + j) * arms + a];
-      for (let j = 0; j < count; j++)
-        out[(i * count + j) * arms + a] = label[i * arms + a] * (total > 1e-12 ? joint[(i * count + j) * arms + a] / total : 1 / count);
-    }
-  return out;
-}
-
-function oneHot(arm: Int32Array, arms: number): Float64Array {
-  const label = new Float64Array(arm.length * arms);
-  arm.forEach((a, i) => (label[i * arms + a] = 1));
-  return label;
 }
 
 function mean(values: Float64Array, stride: number, at: number): number {
@@ -300,28 +271,4 @@ function countSure(label: Float64Array, arms: number): number {
   let count = 0;
   for (let i = 0; i < label.length; i += arms) for (let a = 0; a < arms; a++) if (label[i + a] > 0.9) count++;
   return count;
-}
-
-function auc(score: Float64Array, arm: Int32Array, a: number): number {
-  const rows = Int32Array.from(arm.keys()).filter((i) => arm[i] === 0 || arm[i] === a);
-  const order = rows.toSorted((i, j) => score[i] - score[j]);
-  let [rank, ones] = [0, 0];
-  order.forEach((i, k) => {
-    if (arm[i] !== a) return;
-    rank += k + 1;
-    ones++;
-  });
-  return (rank - (ones * (ones + 1)) / 2) / (ones * (order.length - ones));
-}
-
-/** Mean over tenths of |share of the arm - mean label|. */
-function calibrationError(p: Float64Array, arm: Int32Array, a: number): number {
-  const rows = Int32Array.from(arm.keys()).filter((i) => arm[i] === 0 || arm[i] === a);
-  const order = rows.toSorted((i, j) => p[i] - p[j]);
-  let total = 0;
-  for (let k = 0; k < 10; k++) {
-    const part = order.subarray(Math.floor((k * order.length) / 10), Math.floor(((k + 1) * order.length) / 10));
-    total += Math.abs(part.reduce((sum, i) => sum + p[i] - (arm[i] === a ? 1 : 0), 0)) / order.length;
-  }
-  return total;
 }

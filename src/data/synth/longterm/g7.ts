@@ -9,6 +9,10 @@ const config = z.strictObject({
   experiment: z.int().min(20).max(10_000_000).default(2000).describe("Rows of the experiment."),
   zeta: z.number().min(0).max(100).default(1).describe("Strength of the effect that does not go through the surrogates; 0 leaves none."),
   shift: z.number().min(-10).max(10).default(0.5).describe("How far the first three features of the experiment lie from those of history."),
+  later: z
+    .enum(["drift", "level"])
+    .default("drift")
+    .describe("Days 8 to 30: drift goes on with treatment and type; level stays as it was on day 7, so that surrogacy holds exactly at zeta 0."),
   labels: z.enum(["hidden", "logged"]).default("hidden").describe("Whether history says who had the treatment-like exposure."),
 });
 type Config = z.output<typeof config>;
@@ -23,7 +27,7 @@ const names = ["visits", "orders", "spend"] as const;
  *   y = sum_(t=8..30) 0.95^(t-8) w.s_t (same recursion, no noise) + zeta a (x1/2 + sin x2 + 0.3 |d_c(x)|) + N(0, 1)
  * Sizes the specification leaves open: W, w_b, D have columns of variance 1/10 (linear forms of variance 1 in history), B of 1/40, alpha ~ N(0, 1/4),
  * eta ~ N(0, 1), w = 1 / (sqrt(3) sum_k 0.95^k), all drawn once a data set. With zeta = 0 the surrogates carry the outcome as far as seven noisy days
- * tell the drift: surrogacy holds but for that, since the treatment goes on after day 7.
+ * tell the drift: surrogacy holds but for that, since the treatment goes on after day 7. With `later: "level"` metrics stay as they were on day 7, which is exactly known.
  */
 export const longtermG7: Generator = define({
   id: "longterm-g7",
@@ -76,9 +80,11 @@ function rollOut(s: number, b: number, g: number): number {
   return sum;
 }
 
-const weight = 1 / (Math.sqrt(metrics) * Array.from({ length: horizon - window }, (_, k) => 0.95 ** k).reduce((a, b) => a + b, 0));
+/** Days 8 to 30, discounted. */
+const days = Array.from({ length: horizon - window }, (_, k) => 0.95 ** k).reduce((a, b) => a + b, 0);
+const weight = 1 / (Math.sqrt(metrics) * days);
 
-function drawSample(n: number, shift: number, past: boolean, world: World, { zeta }: Config, rng: Rng): SampleDraw {
+function drawSample(n: number, shift: number, past: boolean, world: World, { zeta, later }: Config, rng: Rng): SampleDraw {
   const x = table(d, n);
   const s = table(window * metrics, n);
   const [arm, y, effect, own, kind] = [new Int32Array(n), new Float64Array(n), new Float64Array(n), new Float64Array(n), new Float64Array(n)];
@@ -88,7 +94,7 @@ function drawSample(n: number, shift: number, past: boolean, world: World, { zet
   const carried = (() => {
     let state = 0;
     for (let t = 1; t <= window; t++) state = 0.5 * state + 1 - Math.exp(-t / 2);
-    return rollOut(state, 0, 1);
+    return later === "drift" ? rollOut(state, 0, 1) : state * days;
   })();
   for (let i = 0; i < n; i++) {
     for (let j = 0; j < d; j++) x[j][i] = units.normal() + (j < 3 ? shift : 0);
@@ -112,7 +118,7 @@ function drawSample(n: number, shift: number, past: boolean, world: World, { zet
         state = 0.5 * state + base + gain * (1 - Math.exp(-t / 2)) + Math.SQRT1_2 * noise.normal();
         s[(t - 1) * metrics + m][i] = state;
       }
-      y[i] += weight * rollOut(state, base, gain);
+      y[i] += weight * (later === "drift" ? rollOut(state, base, gain) : state * days);
     }
     y[i] += arm[i] * beyond(c) + noise.normal();
   }
