@@ -6,6 +6,7 @@ export { cellName, cellOf, dosesOf, everyCell, type LeverGrid, leverGrid, levels
 export { simulatedLevers } from "../data/synth/levers.ts";
 export type { LeverRole } from "../data/schema.ts";
 export { bestCells, type Choice, type ChoiceOptions } from "../evaluate/leverChoice.ts";
+export { leverCostCurve, type LeverCostCurve } from "../evaluate/leverCost.ts";
 export {
   type CellInsight,
   type CurvePointInsight,
