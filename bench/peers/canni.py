@@ -51,18 +51,22 @@ class Canni(nn.Module):
         self.trunk = mlp(width + asked, hidden, hidden, last=False)
         self.offered = mlp(hidden + offer + asked, hidden, tower, last=False)
         self.control = mlp(hidden, tower, 1)
-        self.treated = nn.ModuleList([mlp(tower, tower, 1) for _ in range(4)])
-        self.q, self.k = nn.Linear(hidden, heads * 8), nn.Linear(hidden, heads * 8, bias=False)
-        self.same, self.offset = nn.Parameter(torch.full((1, heads, 1, 1), 4.0)), nn.Parameter(torch.full((1, heads, 1, 1), -2.0))
-        self.taking, self.wearing, self.lapsing = (nn.Parameter(torch.full((heads,), s)) for s in (0.1, 0.1, 0.05))
-        self.elsewhere, self.drawn = mlp(hidden, tower, 1), nn.Parameter(torch.zeros(1))
+        self.treated = nn.ModuleList([mlp(tower, tower, 1) for _ in range(3)])
+        self.q, self.k = nn.Linear(hidden, 8), nn.Linear(hidden, 8, bias=False)
+        nn.init.zeros_(self.q.weight)
+        self.same, self.offset = nn.Parameter(torch.tensor(9.0)), nn.Parameter(torch.tensor(-7.0))
+        self.wearing, self.lapsing, self.taking, self.drawn, self.sharp = (nn.Parameter(torch.tensor(s)) for s in (0.1, 0.05, 0.2, 0.2, 12.0))
+        self.elsewhere, self.moves = mlp(width + asked, tower, 1), nn.Linear(width + asked, 16)
+        self.shares = nn.Linear(16, 2)
+        nn.init.zeros_(self.shares.weight)
         self.register_buffer("others", 1 - torch.eye(m))
 
-    def assembled(self, mu0, organic, gain, redeems, share, idle, company=None):
+    def assembled(self, mu0, organic, gain, redeems, share, company=None):
         left, works, uses = company if company else (1.0, 1.0, 1.0)
         demand, added = organic * left, gain * works
         p = (torch.sigmoid(redeems) * uses).clamp(1e-4, 1 - 1e-4)
-        m1, m0 = demand * (1 - share) / p + added, demand * share * idle / (1 - p)
+        unredeemed = demand * share
+        m1, m0 = (demand - unredeemed + added).clamp(min=1e-6) / p, unredeemed / (1 - p)
         return mu0 * left, p * m1 + (1 - p) * m0, p, m1, m0
 
     def forward(self, x, a, t, same, history, same_event):
@@ -70,22 +74,28 @@ class Canni(nn.Module):
         z = self.trunk(plain)
         z1 = self.offered(torch.cat([z, a, self.offer(torch.cat([x, a], 2), history, same_event)], 2))
         raw0 = self.control(z).squeeze(2) - 2
-        redeems, used, share, idle = (head(z1).squeeze(2) for head in self.treated)
+        redeems, share, more = (head(z1).squeeze(2) for head in self.treated)
         mu0 = f.softplus(raw0)
         organic, base = mu0.detach(), raw0.detach()
-        parts = (mu0, organic, f.softplus(base + used), redeems, torch.sigmoid(share), torch.exp(idle.clamp(-3, 3)))
+        parts = (mu0, organic, f.softplus(base + more) - organic, redeems, torch.sigmoid(share))
         alone = self.assembled(*parts)
         demand, uplift = alone[0].detach(), torch.relu(alone[1] - alone[0]).detach()
-        part = lambda v: v.reshape(v.shape[0], m, heads, 8).transpose(1, 2)
-        compete = torch.sigmoid(part(self.q(z)) @ part(self.k(z)).transpose(2, 3) / math.sqrt(8) + self.offset + same[:, None] * self.same) * self.others
-        column = lambda v: v[:, None, :, None]
-        taken = (compete @ column(uplift * t)).squeeze(3) / ((compete @ column(demand)).squeeze(3) + demand[:, None] + 1e-4)
+        compete = torch.sigmoid(self.q(z) @ self.k(z).transpose(1, 2) / math.sqrt(8) + self.offset + same * self.same) * self.others
         level = torch.log(uplift + 1e-4)
-        stronger = (compete * (torch.sigmoid(4 * (level[:, None, :] - level[:, :, None])) * t[:, None, :])[:, None]).sum(3)
-        factor = lambda v, by: torch.exp(-(v.transpose(1, 2) * by).sum(2).clamp(-1, 5))
-        company = self.assembled(*parts, (factor(taken, self.taking), factor(stronger, self.wearing), factor(stronger, self.lapsing)))
-        whole = f.softplus(self.elsewhere(z.mean(1)).squeeze(1))
-        outside = whole * torch.exp((((uplift * t).sum(1) / (whole.detach() + 1e-4)) * self.drawn).clamp(-2, 2))
+        beats = compete * torch.sigmoid(self.sharp.clamp(1, 100) * (level[:, None, :] - level[:, :, None]))
+        stronger = (beats * t[:, None, :]).sum(2)
+        fades = lambda v, by: torch.exp(-(v * by).clamp(-1, 8))
+        without = stronger[:, None, :] - beats.transpose(1, 2) * t[:, :, None]
+        gains = compete * fades(without, self.wearing) * (uplift * t)[:, None, :]
+        taken = gains.sum(2) / ((compete @ demand[:, :, None]).squeeze(2) + demand + 1e-4)
+        about = plain.mean(1).detach()
+        by = torch.sigmoid(self.shares(f.elu(self.moves(about))))
+        moved, drawn = by[:, :1] * self.taking, by[:, 1] * self.drawn
+        works = fades(stronger, self.wearing)
+        left = torch.exp(-(taken * moved).clamp(-1, 5))
+        company = self.assembled(*parts, (left, works, fades(stronger, self.lapsing)))
+        whole = f.softplus(self.elsewhere(about).squeeze(1))
+        outside = torch.maximum(whole - (uplift * works * t).sum(1) * drawn, 0.02 * whole)
         return company, outside
 
 
@@ -96,7 +106,7 @@ x, a, y = torch.randn(rows, m, width), torch.randn(rows, m, offer), torch.rand(r
 t = (torch.rand(rows, m) < 0.15).float()
 redeemed = t * (torch.rand(rows, m) < 0.5)
 category, past = torch.randint(0, 10, (rows, m)), torch.randint(0, 10, (rows, count))
-history, total = torch.randn(rows, count, events), torch.rand(rows) * 10 + m
+history, total, arm = torch.randn(rows, count, events), torch.rand(rows) * 10 + m, (torch.rand(rows) < 0.5).float()
 poisson = lambda mean, target: mean - target * torch.log(mean.clamp(min=1e-6))
 
 
@@ -114,9 +124,12 @@ def run(number):
             (mu0, mu1, p, m1, m0), outside = net(x[i], a[i], t[i], same, history[i], same_event)
             ti, yi, ri = t[i], y[i], redeemed[i]
             factual = ti * mu1 + (1 - ti) * mu0
-            space = poisson(p * m1, yi * ri) + poisson((1 - p) * m0, yi * (1 - ri)) + f.binary_cross_entropy(p, ri, reduction="none")
+            space = poisson(p * m1, yi * ri) + poisson((1 - p) * m0, yi * (1 - ri)) + 0.1 * f.binary_cross_entropy(p, ri, reduction="none")
             loss = poisson(factual, yi).mean() + (space * ti).mean()
-            loss = loss + ((poisson(factual.sum(1) + outside, total[i]) + poisson(outside, (total[i] - yi.sum(1)).clamp(min=0))) / m).mean()
+            predicted = factual.sum(1) + outside
+            loss = loss + ((poisson(predicted, total[i]) + poisson(outside, (total[i] - yi.sum(1)).clamp(min=0))) / m).mean()
+            for of in (arm[i], 1 - arm[i]):
+                loss = loss + 15 * ((predicted - total[i]) * of).sum() ** 2 / (predicted.detach() * of).sum().clamp(min=1e-6) / yi.numel()
             loss = loss + 1e-4 * sum((w**2).sum() for w in net.parameters() if w.dim() == 2)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 10)

@@ -185,8 +185,8 @@ export const evaluateSellersVerb: Verb = verb({
   operands: ["model", "data"],
   options: z.strictObject(judged),
   notes: `columns that the model was fitted on are known; say what happened with --treatment, --outcome and --sellers redeemed=C,platform=C,arm=C
-scores: seller-auuc, seller-qini (shops), user-auuc, user-qini (platform, by arm of the user), their weighted forms (wauuc, wqini), over-estimate (expected over
-observed gain), shop-over-estimate, alignment (overall, by category and tenth), platform-slope; against a simulation's truth also true-over-estimate, true AUUCs,
+scores: seller-auuc, seller-qini (shops), user-auuc, user-qini (platform, by arm of the user; also -adjusted for the users' features, with less noise), their
+weighted forms (wauuc, wqini), over-estimate (expected over observed gain), shop-over-estimate, alignment (overall, by category and tenth), platform-slope; against a simulation's truth also true-over-estimate, true AUUCs,
 rank-platform, precision-top-decile, negative-top-decile
 with --json: {"model","rows","insight":{"audit","categories","matrix","sellers","deciles","funnel","money","scores","warnings"}}`,
   examples: [

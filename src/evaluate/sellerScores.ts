@@ -1,3 +1,5 @@
+import { cross, gram } from "../base/linear/gram.ts";
+import { solveSpd } from "../base/linear/solve.ts";
 import { averageRank } from "../base/stats/rank.ts";
 import { Dataset, numberColumn } from "../data/dataset.ts";
 import { sellersRole } from "../data/sellers.ts";
@@ -22,7 +24,8 @@ export type SellerScores = Readonly<Record<string, number>>;
  *   where the pairs of a user are compared with rivals as they were. Divided by the size of the average effect, so that random targeting has 0.5 and 0.
  * - `seller-wauuc`, `seller-wqini`: the same by group of pairs (the first incentive's value), weighted by the treated pairs of each group.
  * - `user-auuc`, `user-qini`: users ranked by the predicted lift of their plan, outcome what they spent on the whole platform, by arm of the user; and their
- *   forms weighted by treated users, over thirds of users by number of planned incentives (`user-wauuc`, `user-wqini`).
+ *   forms weighted by treated users, over thirds of users by number of planned incentives (`user-wauuc`, `user-wqini`). `user-auuc-adjusted` and
+ *   `user-qini-adjusted` have what a line in the users' mean features explains taken off the outcome, the same for every model: less noise, the same effect.
  * - `over-estimate`: predicted lift over observed lift (difference of arm means of the platform total); `shop-over-estimate`: sum of shop effects over it.
  * - `alignment`, `alignment-category`, `alignment-decile`: |predicted - observed lift| over the size of the observed lift, over all; the mean over categories of
  *   shop spending; over tenths of users by predicted lift; the last two weighted by users and brought to the overall observed lift.
@@ -54,6 +57,8 @@ export async function sellerScores(prediction: SellersPrediction, data: Dataset)
       shopSum[user[i]] += tau[i];
     }
   Object.assign(scores, ranked("user", total, z, lift, thirds(plans)));
+  const adjusted = ranked("user", adjustedFor(data, user, users, total, z), z, lift, thirds(plans));
+  for (const name of ["user-auuc", "user-qini"]) scores[`${name}-adjusted`] = adjusted[name];
   const observed = difference(total, z);
   scores["observed-lift"] = observed;
   scores["predicted-lift"] = mean(lift);
@@ -154,6 +159,26 @@ function calibration(expected: Float64Array, observed: Float64Array): Record<str
     xx += (expected[u] - mx) ** 2;
   }
   return { "platform-slope": xy / xx, "platform-ratio": mx / my };
+}
+
+/** Outcomes of users less what a common line in their mean features explains within the arms; as they are where that cannot be solved. */
+function adjustedFor(data: Dataset, user: Int32Array, users: number, y: Float64Array, z: Float64Array): Float64Array {
+  const size = new Float64Array(users);
+  for (const u of user) size[u]++;
+  const columns = data.features().columns.flatMap((column) => {
+    if (column.kind !== "number") return [];
+    const means = new Float64Array(users);
+    for (let i = 0; i < user.length; i++) means[user[i]] += column.values[i] / size[user[i]];
+    const [middle, deviation] = [mean(means), Math.sqrt(mean(means.map((value) => value * value)) - mean(means) ** 2)];
+    return deviation > 1e-9 ? [means.map((value) => (value - middle) / deviation)] : [];
+  });
+  const within = (values: Float64Array): Float64Array => {
+    const middle = [0, 1].map((side) => mean(values.filter((_, u) => z[u] === side)));
+    return values.map((value, u) => value - middle[z[u]]);
+  };
+  const centred = columns.map(within);
+  const beta = solveSpd(gram(centred), cross(centred, within(y)));
+  return beta === undefined ? y : y.map((value, u) => columns.reduce((rest, column, k) => rest - beta[k] * column[u], value));
 }
 
 /** Mean over depth of the cumulated true effect in the order of a score, over the whole. */

@@ -15,8 +15,13 @@ export interface SellersConfig {
   readonly decay: number;
   readonly diversion: number;
   readonly outside: number;
+  readonly switching: number;
+  readonly intent: number;
   readonly unredeemed: number;
 }
+
+/** By what incentives wear off, and what they take from whom; shares of a user's gains. */
+export type Rules = Pick<SellersConfig, "decay" | "diversion" | "outside">;
 
 export const segments = 10;
 const traits = 4;
@@ -25,6 +30,12 @@ const values = [5, 10, 20] as const;
 const baskets = 8;
 /** Shape of the Gamma that an amount is drawn from. */
 const shape = 8;
+/** What an incentive brings, as a share of the price; how much users differ in it; how prices differ (all logarithmic but the first). */
+const strength = 0.3;
+const reachWeight = 0.3;
+const priceSpread = 0.3;
+/** Correlation between taking to incentives and moving spending for them. */
+const dealProne = 0.8;
 /** Users of a cluster where clusters are randomised. */
 const clusterSize = 20;
 
@@ -38,8 +49,9 @@ export interface SellersWorld {
   readonly x: Float64Array;
   /** Sellers of each segment. */
   readonly members: readonly Int32Array[];
-  /** Taste for incentives. */
+  /** Taste for incentives, and the direction along which users differ in what they substitute. */
   readonly w: readonly number[];
+  readonly a: readonly number[];
   /** Intercept of redeeming, such that the share of unredeemed purchases is as asked for. */
   readonly k0: number;
   readonly rng: Rng;
@@ -65,6 +77,9 @@ export interface SimulatedUser {
   readonly redeemed: Uint8Array;
   readonly spent: Float64Array;
   readonly elsewhere: number;
+  /** What all of it follows from. */
+  readonly market: Market;
+  readonly rules: Rules;
   readonly truth: UserTruth;
 }
 
@@ -101,51 +116,77 @@ export function sellersWorld(config: SellersConfig, rng: Rng): SellersWorld {
     // The first ten fill every segment.
     segment[s] = s < segments ? s : draw.int(segments);
     quality[s] = draw.normal();
-    price[s] = Math.exp(3.5 + 0.6 * draw.normal());
+    price[s] = Math.exp(3.5 + priceSpread * draw.normal());
     for (let j = 0; j < traits; j++) x[s * traits + j] = draw.normal() / 2;
     lists[segment[s]].push(s);
   }
-  const w = Array.from({ length: traits }, () => taste.normal() / 2);
-  const world = { config, segment, quality, price, x, members: lists.map((list) => Int32Array.from(list)), w, k0: 0, rng };
+  const w = unit(Array.from({ length: traits }, () => taste.normal()));
+  // Who takes to incentives also moves spending for them: the two directions are correlated.
+  const free = Array.from({ length: traits }, () => taste.normal());
+  const along = dot(free, w);
+  const rest = unit(free.map((v, j) => v - along * w[j]));
+  const a = w.map((v, j) => dealProne * v + Math.sqrt(1 - dealProne ** 2) * rest[j]);
+  const world = { config, segment, quality, price, x, members: lists.map((list) => Int32Array.from(list)), w, a, k0: 0, rng };
   return { ...world, k0: calibrated(world) };
+}
+
+const dot = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, v, j) => sum + v * b[j], 0);
+
+function unit(v: readonly number[]): number[] {
+  const length = Math.sqrt(dot(v, v));
+  return v.map((value) => value / length);
 }
 
 /** The intercept at which the expected share of treated purchases without redemption is as asked for, over users of a pilot of their own. */
 function calibrated(world: SellersWorld): number {
   const pilot = { ...world, rng: world.rng.split("pilot") };
-  const cases: { readonly buy: number; readonly score: number }[] = [];
+  const { intent, unredeemed } = world.config;
+  const cases: { readonly buy: number; readonly made: number; readonly better: number }[] = [];
   for (let i = 0; i < 400; i++) {
     const person = drawPerson(pilot, i);
-    const { market, planned } = person;
-    const { mean, effect } = expected(market, planned, world.config);
+    const { market, planned, rules } = person;
+    const { mean, effect } = expected(market, planned, rules);
     for (let j = 0; j < planned.length; j++)
       if (planned[j] === 1)
         cases.push({
           buy: buying(mean[j], world.price[person.seller[j]]),
-          score: 3 * (effect[j] / (effect[j] + market.b[j] + 1e-12)) - person.better[j],
+          made: effect[j] / (effect[j] + market.b[j] + 1e-12),
+          better: person.better[j],
         });
   }
   let [low, high] = [-30, 30];
   for (let step = 0; step < 60; step++) {
     const middle = (low + high) / 2;
     let [lost, all] = [0, 0];
-    for (const { buy, score } of cases) {
-      lost += buy * (1 - logistic(middle + score));
+    for (const { buy, made, better } of cases) {
+      lost += buy * (1 - redeeming(middle - better, made, intent));
       all += buy;
     }
-    if (lost / all > world.config.unredeemed) low = middle;
+    if (lost / all > unredeemed) low = middle;
     else high = middle;
   }
   return (low + high) / 2;
+}
+
+/** Purchases that the incentive brought are redeemed more often, by `intent` in log-odds, than those that would have been made anyway. */
+function redeeming(base: number, made: number, intent: number): number {
+  return (1 - made) * logistic(base) + made * logistic(base + intent);
 }
 
 function buying(mean: number, price: number): number {
   return 1 - Math.exp((-baskets * mean) / price);
 }
 
+/** What a user substitutes: the shares of gains taken from the segment and from outside, moved together by a trait of mean 0 and variance 1. */
+export function substitution({ decay, diversion, outside, switching }: SellersConfig, trait: number): Rules {
+  const all = diversion + outside;
+  const own = all > 0 ? logistic(Math.log(all / (1 - all)) * Math.sqrt(1 + (Math.PI * switching ** 2) / 8) + switching * trait) / all : 0;
+  return { decay, diversion: diversion * own, outside: outside * own };
+}
+
 /** Draws a user: what is known of them, the candidates, the plan. */
 function drawPerson(world: SellersWorld, i: number) {
-  const { config, segment, quality, price, x, members, w } = world;
+  const { config, segment, quality, price, x, members, w, a } = world;
   const rng = world.rng.split("user", i);
   const theta = dirichlet(segments, 0.3, rng.split("preference"));
   const own = rng.split("x");
@@ -158,7 +199,7 @@ function drawPerson(world: SellersWorld, i: number) {
   const offer = rng.split("offer");
   const [b, u, visits, value, better, probability] = [0, 1, 2, 3, 4, 5].map(() => new Float64Array(m));
   const planned = new Uint8Array(m);
-  const reach = xu.reduce((sum, v, j) => sum + v * w[j], 0);
+  const reach = dot(xu, w);
   for (let j = 0; j < m; j++) {
     const s = seller[j];
     let match = 0;
@@ -166,14 +207,15 @@ function drawPerson(world: SellersWorld, i: number) {
     const affinity = 1.5 * Math.log(theta[segment[s]] * 10 + 0.1) + 0.5 * quality[s] + 0.3 * match;
     value[j] = values[offer.int(values.length)];
     b[j] = spend * price[s] * logistic(affinity - 2);
-    u[j] = 0.2 * price[s] * softplus((12 * value[j]) / 100 + 0.4 * reach - 0.5 * affinity);
+    u[j] = strength * price[s] * softplus((12 * value[j]) / 100 + reachWeight * reach - 0.5 * affinity);
     visits[j] = offer.poisson(Math.exp(Math.min(4, 0.5 * affinity)));
     better[j] = Math.max(0, offer.normal());
     probability[j] = logistic(Math.log(config.share / (1 - config.share)) + config.confounding * affinity);
     planned[j] = offer.bernoulli(probability[j]);
   }
+  const rules = substitution(config, dot(xu, a));
   const market: Market = { b, u, segment: seller.map((s) => segment[s]), outside: 60 * spend };
-  return { rng, theta, x: xu, spend, reach, pastSpend, seller, visits: Int32Array.from(visits), value, better, probability, planned, market, price };
+  return { rng, theta, x: xu, spend, reach, pastSpend, seller, visits: Int32Array.from(visits), value, better, probability, planned, market, rules, price };
 }
 
 function drawSellers(m: number, theta: readonly number[], members: readonly Int32Array[], rng: Rng): Int32Array {
@@ -199,7 +241,7 @@ function dirichlet(size: number, concentration: number, rng: Rng): number[] {
 export function expected(
   { b, u, segment, outside }: Market,
   assigned: ArrayLike<number>,
-  { decay, diversion, outside: fromOutside }: Pick<SellersConfig, "decay" | "diversion" | "outside">,
+  { decay, diversion, outside: fromOutside }: Rules,
 ): { readonly mean: Float64Array; readonly effect: Float64Array; readonly elsewhere: number; readonly total: number } {
   const m = b.length;
   const [gained, organic] = [new Float64Array(segments), new Float64Array(segments)];
@@ -224,22 +266,22 @@ export function expected(
 }
 
 /** The truth of a plan, by evaluating the closed form under every single flip. */
-export function truthOf(market: Market, planned: Uint8Array, config: SellersConfig): UserTruth {
+export function truthOf(market: Market, planned: Uint8Array, rules: Rules): UserTruth {
   const m = planned.length;
   const [mu0, mu1, alone, platform] = [0, 1, 2, 3].map(() => new Float64Array(m));
-  const none = expected(market, new Uint8Array(m), config);
-  const joint = expected(market, planned, config);
+  const none = expected(market, new Uint8Array(m), rules);
+  const joint = expected(market, planned, rules);
   for (let j = 0; j < m; j++) {
     const flipped = planned.slice();
     flipped[j] = 1 - planned[j];
-    const other = expected(market, flipped, config);
+    const other = expected(market, flipped, rules);
     const [on, off] = planned[j] === 1 ? [joint, other] : [other, joint];
     mu0[j] = off.mean[j];
     mu1[j] = on.mean[j];
     platform[j] = on.total - off.total;
     const only = new Uint8Array(m);
     only[j] = 1;
-    alone[j] = expected(market, only, config).mean[j] - none.mean[j];
+    alone[j] = expected(market, only, rules).mean[j] - none.mean[j];
   }
   return { mu0, mu1, alone, platform, lift: joint.total - none.total, outside: none.elsewhere };
 }
@@ -248,13 +290,13 @@ export function truthOf(market: Market, planned: Uint8Array, config: SellersConf
 export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
   const { config, price, k0 } = world;
   const person = drawPerson(world, i);
-  const { rng, market, planned, seller, better, theta, reach } = person;
+  const { rng, market, planned, rules, seller, better, theta, reach } = person;
   const m = seller.length;
   const cluster = Math.floor(i / clusterSize);
   const coin = config.assignment === "cluster" ? world.rng.split("cluster", cluster) : rng.split("arm");
   const arm: 0 | 1 = config.assignment === "pair" ? 1 : coin.bernoulli(config.treated);
   const assigned = arm === 1 ? planned : new Uint8Array(m);
-  const { mean, effect, elsewhere } = expected(market, assigned, config);
+  const { mean, effect, elsewhere } = expected(market, assigned, rules);
   const noise = rng.split("outcome");
   const spent = new Float64Array(m);
   const redeemed = new Uint8Array(m);
@@ -262,7 +304,7 @@ export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
     const chance = buying(mean[j], price[seller[j]]);
     const buys = noise.bernoulli(chance);
     const amount = chance > 0 ? ((mean[j] / chance) * noise.gamma(shape)) / shape : 0;
-    const uses = noise.bernoulli(logistic(k0 + 3 * (effect[j] / (effect[j] + market.b[j] + 1e-12)) - better[j]));
+    const uses = noise.bernoulli(redeeming(k0 - better[j], effect[j] / (effect[j] + market.b[j] + 1e-12), config.intent));
     spent[j] = buys * amount;
     redeemed[j] = assigned[j] === 1 && buys === 1 ? uses : 0;
   }
@@ -296,6 +338,8 @@ export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
     redeemed,
     spent,
     elsewhere: rest,
-    truth: truthOf(market, planned, config),
+    market,
+    rules,
+    truth: truthOf(market, planned, rules),
   };
 }

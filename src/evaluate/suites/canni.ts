@@ -14,7 +14,9 @@ interface Case {
   /** Options of the generator but for the users. */
   readonly market: Readonly<Record<string, unknown>>;
   readonly train: number;
+  /** Users judged by what they did, and how many of them by the truth of every pair. */
   readonly test: number;
+  readonly known: number;
   /** Models, all where left out. */
   readonly models?: readonly string[];
   /** Settings that differ from the defaults. */
@@ -27,21 +29,31 @@ const chain = ["euen-sellers", "canni-pga", "canni-rdd", "canni-uplift"];
 
 /** All models have the same training, no model has settings of its own. */
 const cases: readonly Case[] = [
-  { name: "small", seeds: 5, market: {}, train: 2000, test: 2000, quick: true },
-  { name: "slow wear, decay 0.7", seeds: 5, market: { decay: 0.7, diversion: 0.35 }, train: 2000, test: 2000, models: chain, quick: false },
+  { name: "small", seeds: 5, market: {}, train: 2000, test: 4000, known: 1000, quick: true },
   {
     name: "no cannibalisation",
     seeds: 5,
     market: { decay: 0, diversion: 0, outside: 0 },
     train: 2000,
-    test: 2000,
+    test: 4000,
+    known: 1000,
     models: ["euen-sellers", "canni-uplift"],
     quick: false,
   },
-  { name: "full", seeds: 3, market: { full: true }, train: 20_000, test: 1000, models: chain, config: { steps: 2500, batch: 4096 }, quick: false },
+  {
+    name: "slow wear, users alike",
+    seeds: 5,
+    market: { decay: 0.7, switching: 0, diversion: 0.35, outside: 0.05 },
+    train: 2000,
+    test: 4000,
+    known: 1000,
+    models: chain,
+    quick: false,
+  },
+  { name: "full", seeds: 3, market: { full: true }, train: 20_000, test: 2000, known: 1000, models: chain, config: { steps: 1500, batch: 4096 }, quick: false },
 ];
 
-const relative = ["seller-auuc", "user-auuc", "true-seller-auuc", "true-user-auuc", "true-platform-auuc"];
+const relative = ["seller-auuc", "user-auuc", "user-auuc-adjusted", "true-seller-auuc", "true-user-auuc", "true-platform-auuc"];
 const absolute = ["rank-platform", "rank-seller", "rank-user", "precision-top-decile"];
 
 /**
@@ -78,11 +90,11 @@ export const canniSuite: Suite = {
       options.progress(k / plan.length, `${one.name}, seed ${seed}, ${model.id}`);
       const config = parse(model.config, { ...one.config, ...(options.quick ? { steps: 300 } : {}) }, model.id);
       // The key says nothing of versions: delete the ledger when a model or the generator has changed.
-      const key = JSON.stringify(["canni", one.name, one.market, one.train, one.test, seed, model.id, config, options.seed]);
+      const key = JSON.stringify(["canni", one.name, one.market, one.train, one.test, one.known, seed, model.id, config, options.seed]);
       const scores = await ledger.once(key, async () => {
         const market = JSON.stringify([one.name, seed]);
         if (data?.key !== market) data = { key: market, ...simulated(one, seed) };
-        return finite(await scored(model, config, data, options));
+        return finite(await scored(model, config, data, one.known, options));
       });
       for (const [metric, value] of Object.entries(scores)) values.push({ model: model.id, case: one.name, metric, replication: seed, value });
     }
@@ -96,26 +108,37 @@ export function simulated({ market, train, test }: Pick<Case, "market" | "train"
   const generator = generatorById("sellers");
   const config = parse(generator.config, { ...market, users: train + test }, "sellers");
   const data = generator.simulate(config, new Rng(seed).split("sellers"));
+  const [first, others] = parted(data, train);
+  return { train: first, test: others };
+}
+
+/** The first users of a simulation, and the others. */
+function parted(data: Dataset, users: number): readonly [Dataset, Dataset] {
   const user = data.number("user");
   let cut = 0;
-  while (user[cut] <= train) cut++;
+  while (cut < data.rows && user[cut] < user[0] + users) cut++;
   const part = (from: number, to: number): Dataset => data.take(Int32Array.from({ length: to - from }, (_, i) => from + i));
-  return { train: part(0, cut), test: part(cut, data.rows) };
+  return [part(0, cut), part(cut, data.rows)];
 }
 
 async function scored(
   model: Model<string, "sellers">,
   config: unknown,
   { train, test }: { readonly train: Dataset; readonly test: Dataset },
+  known: number,
   { seed, threads, signal }: SuiteOptions,
 ): Promise<SellerScores> {
   const began = performance.now();
   const fitted = await fit(model, train, { config, seed, threads, signal });
   try {
     const seconds = (performance.now() - began) / 1000;
-    const prediction = await fitted.predict(test);
-    const truth = sellersTruthOf(test);
-    return { ...(await sellerScores(prediction, test)), ...(truth === undefined ? {} : await sellerTruthScores(prediction, truth)), seconds };
+    const [some] = parted(test, known);
+    const truth = sellersTruthOf(some);
+    return {
+      ...(await sellerScores(await fitted.predict(test), test)),
+      ...(truth === undefined ? {} : await sellerTruthScores(await fitted.predict(some), truth)),
+      seconds,
+    };
   } finally {
     fitted.dispose();
   }

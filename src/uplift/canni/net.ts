@@ -16,6 +16,8 @@ export interface Heads {
   readonly free0?: c.Tensor;
   /** Spending of the user outside the candidates, [B]. */
   readonly outside?: c.Tensor;
+  /** The platform's total, [B], through which only competition learns: what pairs and users do by themselves is held. */
+  readonly tied?: c.Tensor;
 }
 
 /** What was observed; spending in units of the net, rows of pairs [B, m] but for `total` and `arm`, [B]. */
@@ -62,7 +64,7 @@ const average = (loss: c.Tensor, w: c.Tensor): c.Tensor => c.weightedMean(loss, 
 /** All parts of the loss of a batch. */
 export function lossOf(net: SellerNet, config: SellersConfig, weights: c.Tensors, seen: Seen, observed: Observed, step: c.Step): Record<string, c.Tensor> {
   const heads = net.heads(weights, seen, step);
-  const { mu0, mu1, p, redeems, m1, m0, free0, outside } = heads;
+  const { mu0, mu1, p, redeems, m1, m0, free0, outside, tied } = heads;
   const { t } = seen;
   const { y, redeemed, w, total, arm } = observed;
   const { entireSpace, redemption, platform, arms } = net.parts;
@@ -84,10 +86,10 @@ export function lossOf(net: SellerNet, config: SellersConfig, weights: c.Tensors
     losses.platform = c.mul(c.mean(c.div(spendingLoss(predicted, total, config), there)), platform);
     const rest = c.maximum(c.sub(total, c.sum(c.mul(y, seen.mask), 1)), 0);
     losses.outside = c.mul(c.mean(c.div(spendingLoss(outside, rest, config), there)), platform);
-    if (arms > 0) {
-      const residual = c.div(c.sub(predicted, total), there);
-      const share = (of: c.Tensor): c.Tensor => c.square(c.div(c.sum(c.mul(residual, of)), c.maximum(c.sum(of), 1)));
-      losses.arms = c.mul(c.add(share(arm), share(c.sub(1, arm))), arms);
+    if (tied !== undefined && arms > 0) {
+      // On the scale of the total's loss: what an arm is off by, squared, over what is expected of it.
+      const off = (of: c.Tensor): c.Tensor => c.div(c.square(c.sum(c.mul(c.sub(tied, total), of))), c.maximum(c.sum(c.mul(c.stopGradient(tied), of)), 1e-6));
+      losses.arms = c.mul(c.div(c.add(off(arm), off(c.sub(1, arm))), c.maximum(c.sum(seen.mask), 1)), arms);
     }
   }
   return { ...losses, ...net.extra?.(weights, seen, observed, heads, step) };

@@ -142,55 +142,62 @@ export interface About {
   readonly categories: number;
 }
 
-/** Competition of a pair's rivals, by head of attention: [B, m, heads] each. All are 0 where no rival gives an incentive. */
+/** Competition of a pair's rivals, [B, m] each. */
 export interface Pressure {
-  /** What the rivals' incentives bring them, over the organic demand of all who compete. */
-  readonly taken: c.Tensor;
-  /** Rivals with a stronger incentive. */
+  /** Rivals with a stronger incentive; 0 where no rival gives one. */
   readonly stronger: c.Tensor;
+  /** What is left of an incentive's gain beside them; 1 where no rival gives one. */
+  readonly works: c.Tensor;
+  /** What the rivals' incentives bring them, over the organic demand of all who compete; 0 where no rival gives one. */
+  readonly taken: c.Tensor;
 }
+
+/** Factor by which something fades with the number of stronger rivals. */
+export const fades = (stronger: c.Tensor, by: c.Tensor): c.Tensor => c.exp(c.neg(c.clip(c.mul(stronger, by), -1, 8)));
 
 /**
  * Cross-seller context: who competes with whom is learned, by attention whose weights are not brought to one (rivals add up), starting from the category. The
- * summaries are those of demand: what is taken from a shop follows its rivals' gains as a share of the demand they compete for, and an incentive wears off with
- * the stronger ones beside it. They read the model's own estimates of organic demand and isolated uplift, through which no gradient flows.
+ * summaries are those of demand: an incentive wears off with the stronger ones beside it, and what is taken from a shop follows its rivals' gains, worn as they
+ * are, as a share of the demand they compete for. They read the model's own estimates of organic demand and isolated uplift, through which no gradient flows.
+ * Nothing of a pair depends on its own incentive: its rivals' gains are taken as they are without it.
  */
-export function rivalry(
-  width: number,
-  { heads }: Pick<SellersConfig, "heads">,
-): { readonly init: c.Init; apply(weights: c.Tensors, z: c.Tensor, seen: Seen, demand: c.Tensor, uplift: c.Tensor): Pressure } {
-  const size = 8;
-  const inner = size * heads;
-  const [query, key] = [c.nn.dense(width, inner, { group: "rivals" }), c.nn.dense(width, inner, { bias: false, group: "rivals" })];
+export function rivalry({ width, categories }: { readonly width: number; readonly categories: number }): {
+  readonly init: c.Init;
+  apply(weights: c.Tensors, z: c.Tensor, seen: Seen, demand: c.Tensor, uplift: c.Tensor, wearing: c.Tensor): Pressure;
+} {
+  const inner = 8;
+  // Queries start at nothing: at first only the category says who competes.
+  const query = c.nn.dense(width, inner, { start: c.starts.constant(0), group: "rivals" });
+  const key = c.nn.dense(width, inner, { bias: false, group: "rivals" });
   return {
     init: {
       query: query.init,
       key: key.init,
-      same: c.weight([heads], { start: c.starts.constant(4), group: "rivals" }),
-      offset: c.weight([heads], { start: c.starts.constant(-2), group: "rivals" }),
+      same: c.weight([1], { start: c.starts.constant(9), group: "rivals" }),
+      // Near nothing between categories: the many who hardly compete would add up to more than the few who do.
+      offset: c.weight([1], { start: c.starts.constant(categories > 0 ? -7 : -2), group: "rivals" }),
+      // How sharply the stronger of two is told: with many rivals, a soft comparison would let the strongest of all be beaten by their sum.
+      sharp: c.weight([1], { start: c.starts.constant(12), group: "competition" }),
     },
-    apply: (weights, z, { t, mask, same }, demand, uplift) => {
-      const w = weights as Record<"query" | "key", c.Tensors> & Record<"same" | "offset", c.Tensor>;
-      const [rows, m] = [z.shape[0], z.shape[1] as number];
-      const byHead = (x: c.Tensor): c.Tensor => c.transpose(c.reshape(x, [rows, m, heads, size]), [0, 2, 1, 3]);
-      const plain = c.div(c.matmul(byHead(query.apply(w.query, z)), byHead(key.apply(w.key, z)), { transposeB: true }), Math.sqrt(size));
-      const biased = c.add(plain, c.reshape(w.offset, [1, heads, 1, 1]));
-      const scores = same === undefined ? biased : c.add(biased, c.mul(c.expand(same, 1), c.reshape(w.same, [1, heads, 1, 1])));
+    apply: (weights, z, { t, mask, same }, demand, uplift, wearing) => {
+      const w = weights as Record<"query" | "key", c.Tensors> & Record<"same" | "offset" | "sharp", c.Tensor>;
+      const m = z.shape[1] as number;
+      const learned = c.div(c.matmul(query.apply(w.query, z), key.apply(w.key, z), { transposeB: true }), Math.sqrt(inner));
+      const byCategory = same === undefined ? w.offset : c.add(c.mul(same, w.same), w.offset);
       const others = c.constant(
         Array.from({ length: m * m }, (_, i) => (i % (m + 1) === 0 ? 0 : 1)),
         [m, m],
       );
-      // [B, heads, m, m]: how much candidate k competes with candidate j.
-      const compete = c.mul(c.sigmoid(scores), c.mul(c.expand(c.expand(mask, 1), 1), others));
-      const column = (v: c.Tensor): c.Tensor => c.expand(c.expand(v, 1), 3);
-      const given = c.mul(uplift, t);
-      const gains = c.squeeze(c.matmul(compete, column(given)), 3);
-      const pot = c.add(c.squeeze(c.matmul(compete, column(c.mul(demand, mask))), 3), c.expand(demand, 1));
+      // [B, m, m]: how much candidate k competes with candidate j, and beats it.
+      const compete = c.mul(c.sigmoid(c.add(learned, byCategory)), c.mul(c.expand(mask, 1), others));
       const level = c.log(c.add(uplift, 1e-4));
-      const beats = c.sigmoid(c.mul(c.sub(c.expand(level, 1), c.expand(level, 2)), 4));
-      const stronger = c.sum(c.mul(compete, c.expand(c.mul(beats, c.expand(t, 1)), 1)), 3);
-      const last = (x: c.Tensor): c.Tensor => c.transpose(x, [0, 2, 1]);
-      return { taken: last(c.div(gains, c.add(pot, 1e-4))), stronger: last(stronger) };
+      const beats = c.mul(compete, c.sigmoid(c.mul(c.sub(c.expand(level, 1), c.expand(level, 2)), c.clip(w.sharp, 1, 100))));
+      const stronger = c.sum(c.mul(beats, c.expand(t, 1)), 2);
+      // What wears rival k off, but for j itself.
+      const without = c.sub(c.expand(stronger, 1), c.mul(c.transpose(beats, [0, 2, 1]), c.expand(t, 2)));
+      const gains = c.mul(c.mul(compete, fades(without, wearing)), c.expand(c.mul(uplift, t), 1));
+      const pot = c.add(c.squeeze(c.matmul(compete, c.expand(c.mul(demand, mask), 2)), 2), demand);
+      return { stronger, works: fades(stronger, wearing), taken: c.div(c.sum(gains, 2), c.add(pot, 1e-4)) };
     },
   };
 }

@@ -262,7 +262,7 @@ function fitted<C extends SellersConfig>(
             weights,
             columns,
             apply: (w, batch, step) => {
-              const { redeems: _, ...heads } = net.heads(w.net as c.Tensors, seenOf(w, batch), step);
+              const { redeems: _, tied: __, ...heads } = net.heads(w.net as c.Tensors, seenOf(w, batch), step);
               return Object.fromEntries(Object.entries(heads).filter((entry): entry is [string, c.Tensor] => entry[1] !== undefined));
             },
           },

@@ -6,7 +6,7 @@ import { Rng } from "../../../src/base/rng.ts";
 import { readTable } from "../../../src/data/read.ts";
 import { writeSellers } from "../../../src/data/sellersWrite.ts";
 import { sellersConfig, sized } from "../../../src/data/synth/sellers.ts";
-import { expected, type Market, sellersWorld, simulateUser, truthOf } from "../../../src/data/synth/sellersWorld.ts";
+import { expected, type Market, sellersWorld, simulateUser, substitution, truthOf } from "../../../src/data/synth/sellersWorld.ts";
 import { simulate } from "../../../src/data/synth/index.ts";
 import { exact, expectAllClose, expectClose, expectWithin, float64 } from "../../tolerance.ts";
 
@@ -29,7 +29,7 @@ function sums(seed: number, options: Record<string, unknown> = {}): { ratio: num
   return { ratio: shops / all, unredeemed: 1 - used / bought, bought };
 }
 
-test("isolated effects overstate the platform's gain by 1.35, and 25 % of treated purchases are not redeemed", () => {
+test("shops' effects overstate the platform's gain by 1.35, and 25 % of treated purchases are not redeemed", () => {
   const runs = [1, 2, 3, 4].map((seed) => sums(seed));
   const ratios = runs.map(({ ratio }) => ratio);
   const mean = ratios.reduce((a, b) => a + b, 0) / ratios.length;
@@ -48,6 +48,25 @@ test("without cannibalisation the shops' effects are the platform's gain, pair b
   const data = simulate("sellers", { decay: 0, diversion: 0, outside: 0, users: 50 }, 6);
   expectAllClose(data.number("tau_platform"), data.number("tau_seller"), 1e-9);
   expectAllClose(data.number("tau_alone"), data.number("tau_seller"), 1e-9);
+});
+
+test("users move shares of their gains by one trait, with the mean asked for; alike at 0, and none where none is asked for", () => {
+  const config = sized(sellersConfig.parse({}));
+  const rng = new Rng(8);
+  const shares = Array.from({ length: 4000 }, () => substitution(config, rng.normal()));
+  for (const { diversion, outside } of shares) {
+    expect(diversion + outside).toBeLessThan(1);
+    expectClose(diversion / outside, config.diversion / config.outside, 1e-9);
+  }
+  const all = shares.map(({ diversion, outside }) => diversion + outside);
+  const mean = all.reduce((a, b) => a + b, 0) / all.length;
+  // The mean of a logistic of a normal is an approximation.
+  expect(Math.abs(mean - config.diversion - config.outside)).toBeLessThan(0.02);
+  expect(all.filter((share) => share > 0.8).length / all.length).toBeGreaterThan(0.15);
+  expect(all.filter((share) => share < 0.05).length / all.length).toBeGreaterThan(0.4);
+  const alike = { ...config, switching: 0 };
+  for (const trait of [-3, 0, 2]) expectClose(substitution(alike, trait).diversion, config.diversion, float64);
+  expect(substitution({ ...config, diversion: 0, outside: 0 }, 2)).toMatchObject({ diversion: 0, outside: 0 });
 });
 
 test("two shops of one segment, by hand: wearing off, diversion in proportion to demand, and the outside", () => {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Dataset } from "../../../src/data/dataset.ts";
+import { type Dataset, numberColumn } from "../../../src/data/dataset.ts";
 import { readTable } from "../../../src/data/read.ts";
 import { simulate } from "../../../src/data/synth/index.ts";
 import { sellerInsight } from "../../../src/evaluate/sellerInsight.ts";
@@ -69,6 +69,21 @@ test("the truth itself has no over-estimation, ranks perfectly, and finds every 
   const observed = await sellerScores(oracle(data), data);
   expect(observed["seller-auuc"]).not.toBeNaN();
   expectClose(observed.alignment, Math.abs(observed["over-estimate"] - 1), 1e-9);
+});
+
+test("adjusted user scores do not move with what features explain of the platform's total; plain ones do", async () => {
+  const data = simulate("sellers", { users: 80, candidates: 4, sellers: 100 }, 8);
+  const [total, past] = [data.number("platform_gmv"), data.number("past_spend")];
+  const richer = data.withColumns([
+    numberColumn(
+      "platform_gmv",
+      total.map((value, i) => value + 3 * past[i]),
+    ),
+  ]);
+  const [before, after] = [await sellerScores(oracle(data), data), await sellerScores(oracle(data), richer)];
+  // The common line takes out what was added, but it is found by least squares in which rounding counts.
+  for (const name of ["user-auuc-adjusted", "user-qini-adjusted"]) expectClose(after[name], before[name], 1e-6, name);
+  expect(Math.abs(after["user-auuc"] - before["user-auuc"])).toBeGreaterThan(1e-3);
 });
 
 test("audit, categories, matrix and funnel are sums of what is known of the pairs", async () => {
