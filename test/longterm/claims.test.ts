@@ -6,7 +6,6 @@ import { simulate } from "../../src/data/synth/index.ts";
 import { caecb, fcaecb } from "../../src/longterm/confounding.ts";
 import { experimentRows } from "../../src/longterm/forecast.ts";
 import { imputation, shortTerm } from "../../src/longterm/labelled.ts";
-import type { Shop } from "../../src/longterm/model.ts";
 import { areaUnder } from "../../src/longterm/overlap.ts";
 import { steal } from "../../src/longterm/steal/steal.ts";
 import { fitWide } from "../../src/longterm/steal/outcome.ts";
@@ -15,6 +14,7 @@ import { doublyRobustSurrogate, surrogateIndexLinear, surrogateScore } from "../
 import type { Model } from "../../src/model/contract.ts";
 import { fit } from "../../src/model/fit.ts";
 import { expectAllClose, expectClose, expectWithin, float64 } from "../tolerance.ts";
+import { shop } from "./shop.ts";
 
 /** Surrogacy by construction: s = 1 + x / 2 + a + noise, y = 2 s + x + noise, so that the effect is 2 for every unit. */
 function surrogacy(seed: number, n = { history: 3000, experiment: 2000 }): Dataset {
@@ -134,14 +134,6 @@ describe("hidden causes in a labelled history", () => {
 
 describe("steal on G7", () => {
   const data = simulate("longterm-g7", { history: 1600, experiment: 1200, zeta: 1, shift: 0.5 }, 4);
-  const shop = (seed: number): Shop => ({
-    rng: new Rng(seed),
-    threads: 1,
-    signal: new AbortController().signal,
-    progress: () => {},
-    once: (key, make) => make(new Rng(seed).split(key)),
-  });
-
   test("pseudo labels are calibrated: rows labelled p are of the arm with frequency p, in history, which hides it", async () => {
     const samples = twoSamples(data);
     const { label } = await pseudoPolicy(samples, { prototypes: 3, rounds: 15, folds: 2, calibrate: true, priorShift: true }, shop(1));

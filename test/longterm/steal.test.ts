@@ -4,7 +4,6 @@ import { Dataset, numberColumn } from "../../src/data/dataset.ts";
 import { combineSamples, twoSamples } from "../../src/data/longterm.ts";
 import { simulate } from "../../src/data/synth/index.ts";
 import { experimentRows } from "../../src/longterm/forecast.ts";
-import type { Shop } from "../../src/longterm/model.ts";
 import { effectForm, effectsOfForm } from "../../src/longterm/steal/form.ts";
 import { fitWide, wideColumns } from "../../src/longterm/steal/outcome.ts";
 import { type PseudoPolicy, pseudoPolicy } from "../../src/longterm/steal/pseudoPolicy.ts";
@@ -15,14 +14,7 @@ import { doublyRobustSurrogate, surrogateIndexLinear } from "../../src/longterm/
 import type { Model } from "../../src/model/contract.ts";
 import { fit } from "../../src/model/fit.ts";
 import { expectAllClose, expectWithin, float64 } from "../tolerance.ts";
-
-const shop = (seed: number): Shop => ({
-  rng: new Rng(seed),
-  threads: 1,
-  signal: new AbortController().signal,
-  progress: () => {},
-  once: (key, make) => make(new Rng(seed).split(key)),
-});
+import { shop } from "./shop.ts";
 
 /** s = 1 + x / 2 + 2 a + noise in two steps, y = s_2 + x + direct a + noise: the effect is 2 + direct for every unit; a third of history is treated and does not say so. */
 function simple(seed: number, direct: number, rows = { history: 500, experiment: 400 }): Dataset {

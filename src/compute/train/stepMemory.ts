@@ -34,7 +34,7 @@ export const bytesOf = (length: number): number => Math.ceil((length * 4) / alig
 
 /**
  * Memory for the arrays of one training step, the same in every step: fresh memory would cost more than what is computed in it. It is
- * WebAssembly's, whose loops add rows four numbers at a time, a third of the time that the same loop takes in typed arrays.
+ * WebAssembly's, whose loops add rows four numbers at a time.
  */
 export class StepMemory {
   private memory: WasmMemory<ArrayBuffer> | undefined;

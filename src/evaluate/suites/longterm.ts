@@ -53,7 +53,7 @@ interface Job {
 /**
  * Long-term effects. G7: four strengths of the effect beyond the surrogates by three shifts, 5,000 rows of history and 2,000 of the experiment, 20 seeds for the cheap methods and 5 for the
  * nets; and G7 with surrogacy holding exactly, where the intervals of all that rests on it are judged. G1 to G6 as the methods' authors simulate. Three real trials whose long-term effect is held back until scoring. Metrics: root-pehe, ate-error (signed), covers (share of
- * intervals that hold the true average) and rank (Spearman correlation of predicted and true effects). No model is tuned on these data: defaults throughout.
+ * intervals that hold the true average) and rank (Spearman correlation of predicted and true effects). Defaults throughout.
  */
 export const longtermSuite: Suite = {
   id: "longterm",

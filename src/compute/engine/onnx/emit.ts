@@ -196,7 +196,7 @@ class Emitter {
       case "pow":
         return this.op("Pow", [of[0], this.float(x.attributes.exponent)]);
       case "cast": {
-        // 1 where a relu is open: as the steepest of hard sigmoids one operation in place of a comparison and a cast, and 4 % of a step of the conversion nets.
+        // 1 where a relu is open: as the steepest of hard sigmoids one pass in place of a comparison and a cast.
         const relu = reluOf(x);
         if (relu !== undefined) return this.op("HardSigmoid", [this.name(relu)], { alpha: { float: 3e38 }, beta: { float: 0 } });
         return this.op("Cast", of, { to: { int: elementType[x.attributes.to] } });
