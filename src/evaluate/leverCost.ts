@@ -1,4 +1,5 @@
 import { dataError } from "../base/errors.ts";
+import { descending } from "../base/stats/sort.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { cellName, cellOf, levelsOfCell, levelsOfRows } from "../data/levers.ts";
 import type { LeversPrediction } from "../model/contract.ts";
@@ -15,10 +16,11 @@ export interface LeverCostCurve {
   readonly totalValue: number;
 }
 
-interface Pair {
-  readonly score: number;
-  readonly cost: number;
-  readonly value: number;
+/** Units with cells: predicted gain over cost, and what each pair brings to the sums of cost and value. */
+interface Pairs {
+  readonly score: Float64Array;
+  readonly cost: Float64Array;
+  readonly value: Float64Array;
 }
 
 const block = 8192;
@@ -60,7 +62,14 @@ export async function leverCostCurve(prediction: LeversPrediction, data: Dataset
     return cost;
   });
   const place = new Map(cells.map((cell, j) => [cell, j]));
-  const pairs: Pair[] = [];
+  const many = data.rows - baseline + baseline * cells.length;
+  const pairs: Pairs = { score: new Float64Array(many), cost: new Float64Array(many), value: new Float64Array(many) };
+  let at = 0;
+  const add = (score: number, cost: number, value: number): void => {
+    pairs.score[at] = score;
+    pairs.cost[at] = cost;
+    pairs.value[at++] = value;
+  };
   const m = cells.length + 1;
   for (let from = 0; from < data.rows; from += block) {
     const to = Math.min(data.rows, from + block);
@@ -68,33 +77,33 @@ export async function leverCostCurve(prediction: LeversPrediction, data: Dataset
     const score = (i: number, j: number): number => (response[(i - from) * m + j + 1] - response[(i - from) * m]) / costs[j];
     for (let i = from; i < to; i++) {
       const j = place.get(own[i]);
-      if (j === undefined) cells.forEach((_, k) => pairs.push({ score: score(i, k), cost: 0, value: -y[i] / baseline }));
+      if (j === undefined) for (let k = 0; k < cells.length; k++) add(score(i, k), 0, -y[i] / baseline);
       else {
         const n = counts.get(own[i]) as number;
-        pairs.push({ score: score(i, j), cost: costs[j] / n, value: y[i] / n });
+        add(score(i, j), costs[j] / n, y[i] / n);
       }
     }
   }
   return curveOf(pairs, data.name);
 }
 
-function curveOf(pairs: Pair[], name: string): LeverCostCurve {
-  pairs.sort((a, b) => b.score - a.score);
-  const totalCost = pairs.reduce((sum, { cost }) => sum + cost, 0);
-  const totalValue = pairs.reduce((sum, { value }) => sum + value, 0);
+function curveOf({ score, cost, value }: Pairs, name: string): LeverCostCurve {
+  const totalCost = cost.reduce((sum, v) => sum + v, 0);
+  const totalValue = value.reduce((sum, v) => sum + v, 0);
   if (!(totalValue > 0)) throw dataError(`${name}: all cells together gain ${totalValue.toPrecision(3)} over the baseline, and shares need a gain above 0`);
-  const [cost, value] = [[0], [0]];
-  let [spent, gained, area] = [0, 0, 0];
-  pairs.forEach((pair, k) => {
-    spent += pair.cost;
-    gained += pair.value;
-    // Pairs of one score come together: their order among themselves is nobody's choice.
-    if (k + 1 < pairs.length && pairs[k + 1].score === pair.score) return;
-    const [c, v] = k + 1 === pairs.length ? [1, 1] : [spent / totalCost, gained / totalValue];
-    const last = cost.length - 1;
-    area += ((c - cost[last]) * (v + value[last])) / 2;
-    cost.push(c);
-    value.push(v);
+  // Pairs of one score come together: their order among themselves is nobody's choice.
+  const { order, ends } = descending(score);
+  const [along, up] = [new Float64Array(ends.length + 1), new Float64Array(ends.length + 1)];
+  let [spent, gained, area, from] = [0, 0, 0, 0];
+  ends.forEach((end, g) => {
+    for (; from < end; from++) {
+      spent += cost[order[from]];
+      gained += value[order[from]];
+    }
+    const whole = end === score.length;
+    along[g + 1] = whole ? 1 : spent / totalCost;
+    up[g + 1] = whole ? 1 : gained / totalValue;
+    area += ((along[g + 1] - along[g]) * (up[g + 1] + up[g])) / 2;
   });
-  return { area, cost: Float64Array.from(cost), value: Float64Array.from(value), totalCost, totalValue };
+  return { area, cost: along, value: up, totalCost, totalValue };
 }

@@ -1,6 +1,7 @@
 import { cross, gram } from "../base/linear/gram.ts";
 import { solveSpd } from "../base/linear/solve.ts";
 import { averageRank } from "../base/stats/rank.ts";
+import { argsortDescending } from "../base/stats/sort.ts";
 import { Dataset, numberColumn } from "../data/dataset.ts";
 import { sellersRole } from "../data/sellers.ts";
 import { auuc } from "../metrics/auuc.ts";
@@ -99,7 +100,7 @@ export async function sellerTruthScores(prediction: SellersPrediction, truth: Se
   for (let i = 0; i < tau.length; i++) if (planned[i] === 1) shops += tau[i];
   const all = sum(trueLift);
   const top = Math.max(1, Math.round(net.length / 10));
-  const [found, best] = [descending(net).slice(0, top), new Set(descending(truth.platform).slice(0, top))];
+  const [found, best] = [argsortDescending(net).slice(0, top), new Set(argsortDescending(truth.platform).slice(0, top))];
   return {
     "true-over-estimate": sum(lift) / all,
     "true-shop-over-estimate": shops / all,
@@ -184,7 +185,7 @@ function adjustedFor(data: Dataset, user: Int32Array, users: number, y: Float64A
 /** Mean over depth of the cumulated true effect in the order of a score, over the whole. */
 function trueGain(score: Float64Array, effect: Float64Array): number {
   let [running, area] = [0, 0];
-  for (const i of descending(score)) {
+  for (const i of argsortDescending(score)) {
     running += effect[i];
     area += running;
   }
@@ -201,10 +202,6 @@ function rankCorrelation(a: Float64Array, b: Float64Array): number {
     yy += (y[i] - my) ** 2;
   }
   return xy / Math.sqrt(xx * yy);
-}
-
-function descending(values: Float64Array): Int32Array {
-  return Int32Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
 }
 
 /** First row of each user. */
@@ -224,7 +221,7 @@ function tenths(values: Float64Array): Float64Array {
 
 function parts(values: Float64Array, count: number): Float64Array {
   const out = new Float64Array(values.length);
-  descending(values).forEach((i, k) => {
+  argsortDescending(values).forEach((i, k) => {
     out[i] = Math.floor((k * count) / values.length);
   });
   return out;
