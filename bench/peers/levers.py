@@ -31,7 +31,8 @@ class Mdlri(nn.Module):
     def __init__(self):
         super().__init__()
         self.tower = nn.Sequential(nn.Linear(width, 32), nn.ELU(), nn.Linear(32, 32), nn.ELU(), nn.Linear(32, 1))
-        self.line = nn.Linear(width, 1, bias=False)
+        self.direct = nn.Linear(3 * width + width * (width - 1) // 2, 1, bias=False)
+        self.pairs = torch.triu_indices(width, width, 1)
         self.encoder = nn.Sequential(nn.Linear(width, 32), nn.ELU())
         self.heights = nn.ModuleList([Head(1) for _ in sizes])
         self.curves = nn.ParameterList([nn.Parameter(torch.randn(k - 1, 1) * 0.3 - 0.5) for k in sizes])
@@ -56,7 +57,10 @@ class Mdlri(nn.Module):
         scale = (sum(poured) + 1e-6).detach()
         total = sum((p / scale).square().square().square() for p in poured)
         substitution = (f.softplus(self.pot_strength) * scale * (total + 1e-12).sqrt().sqrt().sqrt()).sum(1)
-        return self.tower(x).squeeze(1) + self.line(x).squeeze(1) + sum(own) + synergy + substitution
+        near = x.clamp(-4, 4)
+        square = near.square()
+        terms = torch.cat([x, square, (square * near - 3 * near) / 6**0.5, near[:, self.pairs[0]] * near[:, self.pairs[1]]], 1)
+        return self.tower(x).squeeze(1) + self.direct(terms).squeeze(1) + sum(own) + synergy + substitution
 
 
 net = Mdlri()
@@ -74,7 +78,8 @@ def run(count):
                 break
             part = order[start : start + batch]
             optimiser.zero_grad()
-            ((net(x[part], t[part]) - y[part]) ** 2).mean().backward()
+            loss = ((net(x[part], t[part]) - y[part]) ** 2).mean() + 1e-4 * torch.log1p((net.direct.weight / 0.002).square()).sum()
+            loss.backward()
             optimiser.step()
             done += 1
 

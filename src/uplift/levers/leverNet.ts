@@ -22,6 +22,8 @@ export interface AboutLevers {
   readonly scale: LeverScale;
   /** Cells with rows in the data fitted on, ascending. */
   readonly logged: readonly number[];
+  /** Weight of squared weights in the loss, as --l2 has it for the rows trained on. */
+  readonly l2: number;
 }
 
 /** What was observed of a batch: levels [rows, levers] (int), index of the cell among the logged ones [rows] (int; -1 never occurs), outcome and weight [rows]. */
@@ -258,7 +260,9 @@ function assemble<C extends TrainingConfig>(
   readonly inputOf: (weights: c.Tensors, batch: Readonly<Record<string, c.Tensor>>) => c.Tensor;
 } {
   const logged = [...counts.keys()].sort((a, b) => a - b);
-  const net = model.build(config, { inputs: inputs.width, grid: leverGrid(levers), scale, logged });
+  const rows = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const l2 = l2Of(config, Math.max(1, Math.round(rows * (1 - config.heldOut))));
+  const net = model.build(config, { inputs: inputs.width, grid: leverGrid(levers), scale, logged, l2 });
   return { init: { inputs: inputs.layer.init, net: net.init }, net, inputOf: (weights, batch) => inputs.layer.apply(weights.inputs as c.Tensors, batch) };
 }
 

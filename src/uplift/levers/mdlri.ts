@@ -2,10 +2,12 @@ import { z } from "zod";
 import { type ExportableLeverModel, leverNetModel } from "./leverNet.ts";
 import { leverLinks } from "./link.ts";
 import { buildMdlri } from "./mdlriNet.ts";
+import { type BaselineTerms, baselineTerms } from "./sparseReading.ts";
 import { type TrainingConfig, trainingConfig, widths } from "./settings.ts";
 
 export interface MdlriConfig extends TrainingConfig {
   readonly baseline: readonly number[];
+  readonly terms: BaselineTerms;
   readonly encoder: readonly number[];
   readonly curves: number;
   readonly andRanks: number;
@@ -22,9 +24,9 @@ export interface MdlriConfig extends TrainingConfig {
   readonly baselineL2: number;
   readonly effectL2: number;
   readonly directL2: number;
+  readonly sparseWeight: number;
   readonly rankL2: number;
   readonly balanceWeight: number;
-  readonly smoothWeight: number;
   readonly monotoneWeight: number;
   readonly rankWeight: number;
 }
@@ -33,6 +35,12 @@ const weightField = (what: string, standard: number): z.ZodDefault<z.ZodNumber> 
 
 const config: z.ZodType<MdlriConfig> = z.strictObject({
   baseline: widths("the layers of the response without any lever", 32, 32),
+  terms: z
+    .enum(baselineTerms)
+    .default("auto")
+    .describe(
+      "What the baseline reads off the inputs directly, under a sparse prior: the inputs (line), their squares and cubes too (curves), products of two as well (products); auto is products up to 40 inputs, else curves.",
+    ),
   encoder: widths("the layers from which heights and strengths are read", 32),
   curves: z.int().min(1).max(8).default(1).describe("Curves a lever's main effect is mixed from; 1 gives every unit the same curve at its own height."),
   andRanks: z.int().min(0).max(64).default(2).describe("Ranks of synergy: levers that need each other."),
@@ -68,12 +76,12 @@ const config: z.ZodType<MdlriConfig> = z.strictObject({
     .describe("Probabilities with which cells were logged, for weights and support flags: estimated where none are declared; as declared only; or none."),
   warmUp: z.number().min(0).max(0.9).default(0.2).describe("Share of the steps in which only baseline and main effects learn."),
   baselineRate: z.number().positive().max(10).default(0.2).describe("Learning rate of the baseline, in multiples of --learning-rate."),
-  baselineL2: weightField("L2 of the baseline, in multiples of --l2.", 1),
+  baselineL2: weightField("L2 of the baseline's layers, in multiples of --l2.", 1),
   effectL2: weightField("L2 of what heights and strengths read off the encoder, in multiples of --l2.", 20),
-  directL2: weightField("L2 of what baseline and heights read off the inputs directly, in multiples of --l2.", 0.2),
+  directL2: weightField("L2 of what heights read off the inputs directly, in multiples of --l2.", 0.4),
+  sparseWeight: weightField("Weight of the sparse (Cauchy) prior on what the baseline reads off the inputs directly, in multiples of --l2.", 0.2),
   rankL2: weightField("L2 of what strengths of ranks read off the inputs, in multiples of --l2.", 4),
   balanceWeight: weightField("Weight of the distance between the encoder's picture of units with and without each lever.", 0),
-  smoothWeight: weightField("Weight of squared second differences of the curves and gates.", 0),
   monotoneWeight: weightField("Weight of squared lowering in soft mode.", 1),
   rankWeight: weightField("Weight of the size of each rank, which drives ranks that are not needed to zero.", 0),
   ...trainingConfig,

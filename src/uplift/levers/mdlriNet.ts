@@ -3,8 +3,9 @@ import { balanceLoss } from "./balance.ts";
 import type { AboutLevers, LeverNet, SeenLevers } from "./leverNet.ts";
 import { outcomeLoss, zilnLoss } from "./link.ts";
 import type { MdlriConfig } from "./mdlri.ts";
-import { cumulated, type Form, interior, lowering, potsOf, roughness, sharesOf, sumAll, type Tables } from "./mdlriRanks.ts";
+import { cumulated, type Form, interior, lowering, potsOf, sharesOf, sumAll, type Tables } from "./mdlriRanks.ts";
 import { rankLoadings } from "./rankLoadings.ts";
+import { sparseReading } from "./sparseReading.ts";
 import { type SurfaceLayout, surfaceOf, surfaceWidth } from "./surface.ts";
 
 /** A number (or several) of each unit, from the inputs directly and from the encoder. */
@@ -23,8 +24,8 @@ export function buildMdlri(config: MdlriConfig, about: AboutLevers): LeverNet {
   const ziln = about.scale.link === "ziln";
   const bases = ziln ? 2 : 1;
   const tower = c.nn.mlp(about.inputs, [...config.baseline, bases], { last: "linear", dropout, group: "baseline" });
-  // A straight line beside the net: what is linear need not be held back with what is not.
-  const line = c.nn.dense(about.inputs, bases, { group: "baseline direct", bias: false, start: c.starts.normal(0.01) });
+  // Simple terms beside the net: what is simple need not be held back with what is not.
+  const direct = sparseReading(about.inputs, bases, config.terms, "baseline direct");
   const encoder = c.nn.mlp(about.inputs, config.encoder, { dropout, group: "effects" });
   const read = config.encoder.at(-1) ?? 0;
   // What is read off the inputs directly is held back by less than what goes through the encoder, so that a simple law stays one.
@@ -49,7 +50,7 @@ export function buildMdlri(config: MdlriConfig, about: AboutLevers): LeverNet {
     Object.fromEntries(sizes.map((size, l) => [l, c.weight([size - 1, ranks], { start: around(start, 0.3), group })]));
   const init: Record<string, c.Init | c.Weight> = {
     tower: tower.init,
-    line: line.init,
+    direct: direct.init,
     encoder: encoder.init,
     ...(ziln
       ? { follow: c.weight([], { start: c.starts.constant(-1), group: "effects" }), spread: c.weight([], { start: c.starts.zeros, group: "baseline" }) }
@@ -105,7 +106,7 @@ export function buildMdlri(config: MdlriConfig, about: AboutLevers): LeverNet {
             const steps = c.expand(c.softplus(at("orSteps", l)), 0);
             return cumulated(c.mul(c.expand(c.softplus(orHeight[l].apply(own("orHeight", l), x, encoded)), 1), steps));
           }));
-    const base = c.add(tower.apply(weights.tower as c.Tensors, x, step), line.apply(weights.line as c.Tensors, x));
+    const base = c.add(tower.apply(weights.tower as c.Tensors, x, step), direct.apply(weights.direct as c.Tensors, x));
     return {
       encoded,
       base: c.take(base, 1, 0),
@@ -147,7 +148,7 @@ export function buildMdlri(config: MdlriConfig, about: AboutLevers): LeverNet {
       const { levels } = seen;
       const losses: Record<string, c.Tensor> = { outcome: factual(weights, t, seen) };
       if (config.balanceWeight > 0) losses.balance = c.mul(balanceLoss(t.encoded, levels, sizes, "mmd"), config.balanceWeight);
-      if (config.smoothWeight > 0) losses.smooth = c.mul(roughness([...t.main.map((x) => c.expand(x, -1)), ...t.andScore, ...t.orScore]), config.smoothWeight);
+      if (config.sparseWeight > 0) losses.sparse = c.mul(direct.penalty(weights.direct as c.Tensors), config.sparseWeight * about.l2);
       if (config.rankWeight > 0) {
         const norms = [t.and, t.or].filter((x) => x !== undefined).map((x) => c.sum(c.sqrt(c.add(c.mean(c.square(x), 0), 1e-8))));
         if (norms.length > 0) losses.rank = c.mul(sumAll(norms), config.rankWeight);
@@ -178,7 +179,7 @@ export function buildMdlri(config: MdlriConfig, about: AboutLevers): LeverNet {
     later: config.warmUp > 0 && andRanks + orRanks > 0 ? { groups: laterGroups(init), share: config.warmUp } : undefined,
     l2: {
       baseline: config.baselineL2,
-      "baseline direct": config.directL2,
+      "baseline direct": 0,
       effects: config.effectL2,
       ranks: config.effectL2,
       "effects direct": config.directL2,

@@ -74,16 +74,6 @@ export function lowering(t: Tables, levels: c.Tensor, sizes: readonly number[], 
 const notFirst = (size: number): c.Tensor => c.constant(Float32Array.from({ length: size }, (_, k) => (k === 0 ? 0 : 1)));
 const lastOnly = (size: number): c.Tensor => c.constant(Float32Array.from({ length: size }, (_, k) => (k === size - 1 ? 1 : 0)));
 
-export function roughness(tables: readonly c.Tensor[]): c.Tensor {
-  const bends = tables.flatMap((x) => {
-    const size = x.shape[1] as number;
-    if (size < 3) return [];
-    const step = c.sub(c.slice(x, 1, 1, size), c.slice(x, 1, 0, size - 1));
-    return [c.mean(c.square(c.sub(c.slice(step, 1, 1, size - 1), c.slice(step, 1, 0, size - 2))))];
-  });
-  return bends.length === 0 ? c.constant(0) : sumAll(bends);
-}
-
 /** Sums of the increments up to each level: [rows, steps] -> [rows, steps + 1], 0 first. Added up in order, so that none can fall by rounding. */
 export function cumulated(increments: c.Tensor): c.Tensor {
   return c.pad(c.cumsum(increments, 1), 1, 1, 0);
