@@ -4,10 +4,10 @@ import { Rng } from "../base/rng.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { surrogateGrid, twoSamples } from "../data/longterm.ts";
 import type { Roles } from "../data/schema.ts";
-import type { LongtermPrediction, Model } from "../model/contract.ts";
+import type { LongtermAverage, LongtermPrediction, Model } from "../model/contract.ts";
 import { fit } from "../model/fit.ts";
 import { sharedRun } from "../model/run.ts";
-import { type Diagnosed, diagnose } from "./diagnostics.ts";
+import { type Diagnosed, diagnose, type Diagnostic, type Verdict } from "./diagnostics.ts";
 import { effectsOn } from "./effects.ts";
 import type { Shop } from "./model.ts";
 import { parse } from "../base/parse.ts";
@@ -117,7 +117,10 @@ export async function forecast(pooled: Dataset, options: ForecastOptions): Promi
   }
   progress(0.8, "diagnostics");
   const shop: Shop = { rng: new Rng(seed).split("diagnose"), threads, signal, progress: () => {}, once: (_, make) => make(new Rng(seed).split("once")) };
-  const found = await diagnose(samples, shop);
+  const direct = model.id === "steal" && (config as { mode?: string } | undefined)?.mode !== "surrogacy";
+  const index = others.find(({ id }) => id === "surrogate-index")?.prediction.average;
+  const diagnosed = await diagnose(samples, shop);
+  const found: Diagnosed = direct ? { ...diagnosed, findings: [...diagnosed.findings, ...directPart(main.prediction.average, index)] } : diagnosed;
   const measured = await measuredEffects(samples, pooled, level, shop);
   const reach = normalQuantile(0.5 + level / 2);
   const arms = main.prediction.arms.map((arm, a): ArmForecast => {
@@ -144,7 +147,7 @@ export async function forecast(pooled: Dataset, options: ForecastOptions): Promi
       }),
       others: others.map(({ id, prediction }) => ({ model: id, ...band(prediction.average[a]) })),
       tenths: Array.from({ length: 11 }, (_, k) => sorted[Math.min(sorted.length - 1, Math.floor((k * (sorted.length - 1)) / 10))]),
-      advice: advise(arm, one.effect, positive, found, model.id),
+      advice: advise(arm, one.effect, positive, found, model.id, direct ? instead(arm, found, index?.[a], samples.history.logged) : ""),
     };
   });
   if (arms.some(({ se }) => !Number.isFinite(se))) notes.push(`${model.id} has no interval for the average effect; no probability can be given`);
@@ -203,7 +206,44 @@ async function measuredEffects(samples: ReturnType<typeof twoSamples>, pooled: D
   return out;
 }
 
-function advise(arm: string, effect: number, positive: number, { findings }: Diagnosed, model: string): ArmForecast["advice"] {
+/** How much wider than the surrogate index's the interval is: where the labels leave the direct part open, nothing else makes it many times as wide. */
+function directPart(average: readonly LongtermAverage[], index: readonly LongtermAverage[] | undefined): Diagnostic[] {
+  if (index === undefined) return [];
+  return average.map(({ arm, se }, a) => {
+    const value = se / index[a].se;
+    const verdict: Verdict = value <= 4 ? "good" : value <= 10 ? "caution" : "bad";
+    const then =
+      verdict === "good"
+        ? "The data tell it well enough."
+        : verdict === "caution"
+          ? "The data tell little of it."
+          : "The data do not tell it at all: the answer with a direct part is of no use here, its sign included.";
+    return {
+      id: average.length === 1 ? "direct-part" : `direct-part ${arm}`,
+      title: average.length === 1 ? "Effect beyond the surrogates" : `Effect beyond the surrogates, ${arm}`,
+      value,
+      verdict,
+      text: `With an effect beyond the surrogates to be learned the interval is ${value.toPrecision(2)} times as wide as that of a surrogate index, which rules such an effect out. ${then}`,
+    };
+  });
+}
+
+/** What to take in place of an answer whose direct part the data do not tell; nothing where they do. */
+function instead(arm: string, { findings }: Diagnosed, index: LongtermAverage | undefined, logged: boolean): string {
+  const bad = (name: string): boolean => findings.some(({ id, verdict }) => verdict === "bad" && (id === name || id === `${name} ${arm}`));
+  if (!bad("pseudo-labels") && !bad("direct-part")) return "";
+  const [effect, lower, upper] = index === undefined ? [] : [index.effect, index.lower, index.upper].map((v) => Number(v.toPrecision(3)));
+  const says = index === undefined ? "" : `, which says ${effect} (${lower} to ${upper})`;
+  const open = " This model's answer is of no use here: the data cannot tell an effect beyond the surrogates.";
+  if (bad("surrogacy"))
+    return logged
+      ? `${open} A surrogate index${says}, leaves such an effect out, and the check of surrogacy speaks against that; history's arms are logged: take --model imputation.`
+      : `${open} A surrogate index${says}, does not serve either: the check of surrogacy speaks against it.`;
+  const faint = bad("surrogate-r2") ? ", and the surrogates carry next to nothing of the outcome" : "";
+  return `${open} Take a surrogate index (--model surrogate-index, or --mode surrogacy)${says}. It is right if "${arm}" acts through the surrogates alone: nothing here can show that${faint}.`;
+}
+
+function advise(arm: string, effect: number, positive: number, { findings }: Diagnosed, model: string, other: string): ArmForecast["advice"] {
   const bad = findings.filter(({ verdict, id }) => verdict === "bad" && !(model === "steal" && id.startsWith("surrogacy")));
   const doubts = bad.length === 0 ? "" : ` What stands against it: ${bad.map(({ title }) => title.toLowerCase()).join("; ")}.`;
   if (!Number.isFinite(positive))
@@ -216,7 +256,7 @@ function advise(arm: string, effect: number, positive: number, { findings }: Dia
   if (bad.length > 0)
     return {
       decision: "extend",
-      text: `The chance that "${arm}" does good in the long run is ${chance} by the interval, but the interval cannot be taken at its word.${doubts} Wait for late outcomes of some units, or mend what is named.`,
+      text: `The chance that "${arm}" does good in the long run is ${chance} by the interval, but the interval cannot be taken at its word.${doubts} Wait for late outcomes of some units, or mend what is named.${other}`,
     };
   if (!sure)
     return {

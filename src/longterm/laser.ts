@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { mean, variance } from "../base/stats/moments.ts";
 import type { Json } from "../base/state.ts";
 import * as c from "../compute/index.ts";
 import type { Model } from "../model/contract.ts";
@@ -8,8 +7,9 @@ import { historyArms, labelConfig } from "./labels.ts";
 import { longtermModel } from "./model.ts";
 import { type TrainingSettings, trainingSettings, trainNet } from "./neural.ts";
 import { stack } from "./overlap.ts";
-import { encoderOf, matrixOf, sequenceOf, sequenceScales, widthOf } from "./sequence.ts";
+import { encoderOf, matrixOf, widthOf } from "./sequence.ts";
 import { effectConfig, type EffectConfig } from "./settings.ts";
+import { fitWide } from "./steal/outcome.ts";
 import { influences } from "./surrogate.ts";
 
 export interface LaserConfig extends EffectConfig, TrainingSettings {
@@ -20,13 +20,20 @@ export interface LaserConfig extends EffectConfig, TrainingSettings {
 
 /**
  * Cai2024: latent surrogates z behind what is measured, by an identifiable variational autoencoder: q(z | s, x, t), p(z | x, t) = N(0, exp(net)),
- * p(s | z) of variance 0.01 (in standard deviations of s), and the outcome of history from (z, x). The outcome at the posterior mean stands in on the experiment.
+ * p(s | z) of variance 0.01, and the outcome of history from (z, x). The outcome at the posterior mean stands in on the experiment.
+ *
+ * Surrogates and outcome come to the net as a line on x leaves them, in standard deviations of what is left. The treatment moves that part alone: where x tells most of s, a tenth of
+ * a standard deviation of s is much of what is left, and z that is so noisy would hide it from the outcome.
  */
 export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longtermModel({
   id: "laser",
   summary: "LASER: latent surrogates behind the measured ones, by a variational autoencoder; the outcome is read off them.",
   source: [
-    { key: "Cai2024", departure: "two layers of 64 in place of three of 200; trained on both samples at once; without logged arms it takes classified ones" },
+    {
+      key: "Cai2024",
+      departure:
+        "two layers of 64 in place of three of 200; trained on both samples at once; surrogates and outcome less their line on the features; without logged arms it takes classified ones",
+    },
   ],
   config: z.strictObject({
     ...labelConfig,
@@ -47,18 +54,21 @@ export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longter
       const n = both.rows;
       const t = new Float32Array(n * arms.length);
       for (let i = 0; i < n; i++) t[i * arms.length + (i < history.rows ? arm[i] : experiment.arm[i - history.rows])] = 1;
-      const [centre, scale] = [mean(history.y), Math.sqrt(variance(history.y)) || 1];
-      const y = new Float32Array(n);
-      const known = new Float32Array(n);
-      history.y.forEach((v, i) => {
-        y[i] = (v - centre) / scale;
-        known[i] = n / history.rows;
+      const plain = encoder.names.length > 0 ? encoder.encode(both) : [new Float64Array(n).fill(1)];
+      const past = left(
+        plain,
+        Float64Array.from({ length: n }, (_, i) => (i < history.rows ? history.y[i] : Number.NaN)),
+      );
+      const known = Float32Array.from({ length: n }, (_, i) => (i < history.rows ? n / history.rows : 0));
+      const measured = stack(history.s, experiment.s);
+      const s = new Float32Array(n * depth);
+      grid.place.forEach((j, at) => {
+        const column = measured.columns[j];
+        if (column.kind !== "number") return;
+        const { rest } = left(plain, column.values);
+        for (let i = 0; i < n; i++) s[i * depth + at] = rest[i];
       });
-      const inputs: Record<string, c.Value> = {
-        x: c.rows(matrixOf(encoder, both), [width]),
-        s: c.rows(sequenceOf(stack(history.s, experiment.s), samples, sequenceScales(samples)), [depth]),
-        t: c.rows(t, [arms.length]),
-      };
+      const inputs: Record<string, c.Value> = { x: c.rows(matrixOf(encoder, both), [width]), s: c.rows(s, [depth]), t: c.rows(t, [arms.length]) };
       const posterior = c.nn.mlp(depth + width + arms.length, [h, h, 2 * k], { activation: "elu", last: "linear" });
       const prior = c.nn.mlp(width + arms.length, [h, k], { activation: "elu", last: "linear" });
       const decode = c.nn.mlp(k, [h, depth], { activation: "elu", last: "linear" });
@@ -80,7 +90,7 @@ export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longter
         return { elbo: c.mul(0.02, c.mean(c.add(rebuilt, divergence))), outcome: c.mean(c.mul(b.known, c.nn.squaredError(mu, b.y))) };
       };
       const engine = await c.chooseEngine(config.engine);
-      const trained = await trainNet(init, { ...inputs, y: c.rows(y), known: c.rows(known) }, loss, config, engine, shop);
+      const trained = await trainNet(init, { ...inputs, y: c.rows(Float32Array.from(past.rest)), known: c.rows(known) }, loss, config, engine, shop);
       const ready = await c.forward<typeof init, string, "mu">(
         {
           init,
@@ -92,7 +102,7 @@ export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longter
       );
       const { mu } = await ready.run(inputs);
       ready.dispose();
-      const all = Float64Array.from(mu.data, (v) => centre + scale * v);
+      const all = Float64Array.from(mu.data, (v, i) => past.line[i] + past.unit * v);
       const { parts, report } = await influences(samples, all.slice(0, history.rows), 0, false, shop);
       const { effects, average } = await effectsOn(samples, { value: all.slice(history.rows), history: parts }, config, shop);
       return {
@@ -104,3 +114,15 @@ export const laser: Model<"laser", "longterm", z.ZodType<LaserConfig>> = longter
     restore: restoreEffects,
   },
 });
+
+/** The line of values on columns, learned where they are known, and what it leaves in its standard deviations; 0 where a value is not known. */
+function left(columns: readonly Float64Array[], v: Float64Array): { readonly line: Float64Array; readonly unit: number; readonly rest: Float64Array } {
+  const rows = Int32Array.from(v.keys()).filter((i) => !Number.isNaN(v[i]));
+  const own = rows.length === v.length ? columns : columns.map((column) => Float64Array.from(rows, (i) => column[i]));
+  const values = Float64Array.from(rows, (i) => v[i]);
+  const line = fitWide(own, values, new Float64Array(rows.length).fill(1)).predict(columns);
+  const unit = Math.sqrt(rows.reduce((sum, i) => sum + (v[i] - line[i]) ** 2, 0) / rows.length);
+  // What x tells up to rounding has nothing left to say.
+  const says = unit > 1e-9 * Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / rows.length);
+  return { line, unit, rest: v.map((value, i) => (says && !Number.isNaN(value) ? (value - line[i]) / unit : 0)) };
+}

@@ -1,37 +1,76 @@
 import { z } from "zod";
-import type { State } from "../base/state.ts";
+import { variance } from "../base/stats/moments.ts";
 import type { TwoSamples } from "../data/longterm.ts";
-import { type Choice, chosen, fitChosen, learnerChoice } from "../learn/choice.ts";
+import { type Choice, type ChosenLearner, chosen, fitChosen, learnerChoice } from "../learn/choice.ts";
+import type { FittedLearner } from "../learn/contract.ts";
 import { crossFit, drawFolds } from "../learn/crossFit.ts";
 import type { Model } from "../model/contract.ts";
-import { effectsOn, functionOf, type HistoryPart, restoreEffects } from "./effects.ts";
-import { type LongtermRecipe, longtermModel, type Shop } from "./model.ts";
+import { balanceArms } from "./balance.ts";
+import { effectsOn, functionOf, type HistoryPart, restoreEffects, robustScores } from "./effects.ts";
+import { type AverageEffect, type LongtermRecipe, longtermModel, type Shop } from "./model.ts";
 import { neuralIndex, neuralSettings, type NeuralSettings } from "./neural.ts";
-import { normalised, scoreWeights } from "./overlap.ts";
+import { scoreWeights } from "./overlap.ts";
 import { curved, type EffectConfig, effectConfig, weightConfig } from "./settings.ts";
 
 export interface IndexConfig extends EffectConfig {
   readonly outcomeLearner: Choice;
+  /** What the learner starts from, where that can be chosen. */
+  readonly start?: "line" | "nothing";
   readonly clipWeights: number;
 }
 
 const boosting = { id: "boosting", rounds: 200, learningRate: 0.1, maxLeaves: 15, folds: 0 };
 
-const indexShape = (standard: string | Choice): z.ZodType<IndexConfig> =>
+const indexShape = <More extends z.ZodRawShape>(standard: string | Choice, more?: More): z.ZodType<IndexConfig> =>
   z.strictObject({
     outcomeLearner: learnerChoice(standard, "Learner of the outcome given features and surrogates: a name, or an object with id and settings."),
+    ...more,
     ...weightConfig,
     ...effectConfig,
   }) as never;
 
+/**
+ * A learner of what a line leaves: the line first, then the learner on its residuals. Trees by themselves draw slopes together, and an effect that goes along such a slope
+ * with them. Made for the index, which is read at once: it cannot be saved.
+ */
+function onLine({ learner, config, key }: ChosenLearner): ChosenLearner {
+  const line = chosen({ id: "linear" }, "regressor");
+  return {
+    config,
+    key: `${key} on a line`,
+    learner: {
+      ...learner,
+      fit: async (own, x, y, weight, context) => {
+        const straight = await fitChosen(line, x, y, weight, context);
+        const base = await straight.predict(x);
+        const rest = await learner.fit(
+          own,
+          x,
+          y.map((v, i) => v - base[i]),
+          weight,
+          context,
+        );
+        return {
+          predict: async (given) => {
+            const [under, over] = [await straight.predict(given), await rest.predict(given)];
+            return under.map((v, i) => v + over[i]);
+          },
+          state: () => {
+            throw new Error("an index on a line is not saved");
+          },
+        };
+      },
+    },
+  };
+}
+
 /** E_H[Y | x, s] at rows of both samples; out of fold at those of history. */
 async function surrogateIndex(
   samples: TwoSamples,
-  choice: Choice,
+  learner: ChosenLearner,
   folds: number,
   shop: Shop,
 ): Promise<{ readonly history: Float64Array; readonly experiment: Float64Array }> {
-  const learner = chosen(choice, "regressor");
   return shop.once(`surrogate index ${folds} ${learner.key}`, async (rng) => {
     const { history, experiment } = samples;
     const context = { ...shop, rng };
@@ -66,7 +105,8 @@ export async function influences(
 function recipe(correct: boolean): LongtermRecipe<IndexConfig> {
   return {
     learn: async (config, samples, shop) => {
-      const index = await surrogateIndex(samples, config.outcomeLearner, config.folds, shop);
+      const learner = chosen(config.outcomeLearner, "regressor");
+      const index = await surrogateIndex(samples, config.start === "line" ? onLine(learner) : learner, config.folds, shop);
       const { parts, report } = await influences(samples, index.history, config.clipWeights, correct, shop);
       const { effects, average } = await effectsOn(samples, { value: index.experiment, history: parts }, config, shop);
       return { effects, average, report: { weights: report } };
@@ -91,12 +131,17 @@ export const surrogateIndexLinear: Model<"surrogate-index", "longterm", z.ZodTyp
   recipe: recipe(false),
 });
 
-/** The same with boosted trees. */
+/** The same with boosted trees, grown on what a linear regression leaves. */
 export const surrogateIndexBoosted: Model<"surrogate-index-boosted", "longterm", z.ZodType<IndexConfig>> = longtermModel({
   id: "surrogate-index-boosted",
-  summary: "Surrogate index with boosted trees.",
+  summary: "Surrogate index with boosted trees, grown on what a linear regression leaves.",
   source: [athey()],
-  config: indexShape(boosting),
+  config: indexShape(boosting, {
+    start: z
+      .enum(["line", "nothing"])
+      .default("line")
+      .describe("line: the learner is given what a linear regression leaves; nothing: the outcome itself. Trees alone shrink slopes."),
+  }),
   quick: { folds: 2, outcomeLearner: { id: "boosting", rounds: 20, folds: 0 } as never },
   recipe: recipe(false),
 });
@@ -134,47 +179,60 @@ export const surrogateIndexNeural: Model<"surrogate-index-neural", "longterm", z
   },
 });
 
-export interface ScoreConfig extends EffectConfig {
-  readonly clipWeights: number;
-}
-
 /**
- * Athey2019surrogate, theorem 2: outcomes of history, weighted to look like either arm of the experiment. Reads nothing off (x, s) but the weights. Effects
- * given x: a regression of weighted outcomes of history on x.
+ * Athey2019surrogate, theorem 2: outcomes of history, weighted to look like either arm of the experiment. Weights are learned without outcomes, by balance (see `balanceArms`).
+ * Effects given x: regressions of history's outcomes on x under the weights of either arm, at the experiment's features. The standard error counts what the
+ * weights do not know: as for any calibrated mean, that of history's distance from the line through what is balanced, and that of the line's means over the experiment.
  */
-export const surrogateScore: Model<"surrogate-score", "longterm", z.ZodType<ScoreConfig>> = longtermModel({
+export const surrogateScore: Model<"surrogate-score", "longterm", z.ZodType<EffectConfig>> = longtermModel({
   id: "surrogate-score",
   summary: "Surrogate score: outcomes of history, weighted to look like either arm of the experiment.",
-  source: [{ key: "Athey2019surrogate", at: "theorem 2", departure: "weights are logistic regressions, normalised to mean 1 in each arm" }],
-  config: z.strictObject({ ...weightConfig, ...effectConfig }) as unknown as z.ZodType<ScoreConfig>,
+  source: [
+    {
+      key: "Athey2019surrogate",
+      at: "theorem 2",
+      departure:
+        "weights are learned by entropy balancing, each arm's ratio at once: logistic regressions of arm and sample do not know that history is a mixture of treated and untreated",
+    },
+    { key: "Hainmueller2012" },
+    { key: "Zhao2017balance" },
+  ],
+  config: z.strictObject({ ...effectConfig }) as unknown as z.ZodType<EffectConfig>,
   quick: { folds: 2 },
   recipe: {
     learn: async (config, samples, shop) => {
-      const { history, arms } = samples;
+      const { history, experiment, arms } = samples;
       const learner = chosen(config.effectLearner, "regressor");
-      const state: Awaited<ReturnType<typeof fitChosen>>[] = [];
-      const average: { effect: number; se: number }[] = [];
-      let report = {};
+      const balanced = await shop.once("balanced arms", async () => balanceArms(samples));
+      const scores = await robustScores(
+        samples,
+        Float64Array.from(experiment.arm, (a, i) => balanced[a].line.experiment[i]),
+        config,
+        shop,
+        "balanced",
+      );
+      const past = curved(history.x, config.curvature);
+      const now = curved(experiment.x, config.curvature);
+      const means: Float64Array[] = [];
+      for (const [a, { weight }] of balanced.entries())
+        means.push(await (await fitChosen(learner, past, history.y, weight, { ...shop, rng: shop.rng.split("mean", a) })).predict(now));
+      const n = history.rows;
+      const off = balanced.map(({ weight, line, free }) =>
+        weight.map((w, i) => (w * (history.y[i] - line.history[i])) / Math.sqrt(free > 0 ? free : Number.NaN)),
+      );
+      const state: FittedLearner[] = [];
+      const average: AverageEffect[] = [];
       for (let a = 1; a < arms.length; a++) {
-        const { alpha, ratio } = await scoreWeights(samples, a, config.clipWeights, shop);
-        const n = history.rows;
-        const effect = alpha.reduce((sum, w, i) => sum + w * history.y[i], 0) / n;
-        // Both arms' means are subtracted from the outcome where their weights stand, as for any ratio of sums.
-        const centre = centred(samples, alpha);
-        const se = Math.sqrt(centre.reduce((sum, v) => sum + v * v, 0)) / n;
-        average.push({ effect, se });
-        const base = normalised(ratio.weight);
-        const target = alpha.map((w, i) => (w * history.y[i]) / Math.max(base[i], 1e-12));
-        state.push(await fitChosen(learner, curved(history.x, config.curvature), target, base, { ...shop, rng: shop.rng.split("effect", a) }));
-        report = { effectiveRows: ratio.effective, largestWeight: ratio.largest, clippedWeights: ratio.clipped };
+        const { weight } = balanced[a];
+        const effect = history.y.reduce((sum, v, i) => sum + (weight[i] - balanced[0].weight[i]) * v, 0) / n;
+        const own = off[a].reduce((sum, v, i) => sum + (v - off[0][i]) ** 2, 0) / n ** 2;
+        average.push({ effect, se: Math.sqrt(own + variance(scores[a - 1]) / experiment.rows) });
+        const target = means[a].map((v, i) => v - means[0][i]);
+        state.push(await fitChosen(learner, now, target, undefined, { ...shop, rng: shop.rng.split("effect", a) }));
       }
-      return { effects: functionOf(state, [], config.curvature), average, report: { weights: report } };
+      const weights = balanced.map(({ effective, largest, imbalance }, a) => ({ arm: arms[a], effectiveRows: effective, largestWeight: largest, imbalance }));
+      return { effects: functionOf(state, [], config.curvature), average, report: { weights } };
     },
-    restore: async (config: ScoreConfig, arms: readonly string[], saved: State) => restoreEffects(config, arms, saved),
+    restore: restoreEffects,
   },
 });
-
-function centred({ history }: TwoSamples, alpha: Float64Array): Float64Array {
-  const mean = history.y.reduce((a, b) => a + b, 0) / history.rows;
-  return alpha.map((w, i) => w * (history.y[i] - mean));
-}

@@ -58,6 +58,37 @@ describe("forecast HISTORY EXPERIMENT", () => {
     expect(readFileSync(join(out, "effects.csv"), "utf8").trim().split("\n").length).toBe(161);
   });
 
+  test("where the first days do not tell the arms, steal's answer is called useless and a surrogate index is named in its place", async () => {
+    const words = [
+      "forecast",
+      past,
+      now,
+      "--treatment",
+      "treatment",
+      "--control",
+      "control",
+      "--surrogates",
+      "visits_1",
+      "--threads",
+      "1",
+      "--outcome",
+      "y_30",
+    ];
+    words.push("--ignore", "latent", "--members", "0", "--prototypes", "2", "--rounds", "4", "--parts", "3", "--length", "none", "--json");
+    const { code, out: text } = await liftwise(words);
+    expect(code).toBe(0);
+    const { findings, arms } = JSON.parse(text);
+    const verdicts = Object.fromEntries(findings.map(({ id, verdict }: { id: string; verdict: string }) => [id, verdict]));
+    expect(verdicts["pseudo-labels"]).toBe("bad");
+    expect(verdicts["direct-part"]).toBeDefined();
+    expect(arms[0].advice.decision).toBe("extend");
+    const index = arms[0].others.find(({ model }: { model: string }) => model === "surrogate-index");
+    expect(arms[0].advice.text).toContain("Take a surrogate index (--model surrogate-index, or --mode surrogacy)");
+    expect(arms[0].advice.text).toContain(`which says ${Number(index.effect.toPrecision(3))} `);
+    const surrogacy = await liftwise([...words, "--mode", "surrogacy"]);
+    expect(JSON.parse(surrogacy.out).arms[0].advice.text).not.toContain("of no use here");
+  });
+
   test.each([
     ["the outcome as a surrogate", ["--outcome", "y_30", "--surrogates", "visits_1,y_30"], 3, /outcome at once/],
     ["a step only one file has", ["--outcome", "y_30", "--surrogates", "visits_1,spend_1"], 3, /spend_1/],
