@@ -55,7 +55,7 @@ class Canni(nn.Module):
         self.q, self.k = nn.Linear(hidden, 8), nn.Linear(hidden, 8, bias=False)
         nn.init.zeros_(self.q.weight)
         self.same, self.offset = nn.Parameter(torch.tensor(9.0)), nn.Parameter(torch.tensor(-7.0))
-        self.wearing, self.lapsing, self.taking, self.drawn, self.sharp = (nn.Parameter(torch.tensor(s)) for s in (0.1, 0.05, 0.2, 0.2, 12.0))
+        self.wearing, self.lapsing, self.taking, self.drawn = (nn.Parameter(torch.tensor(s)) for s in (0.5, 0.05, 0.2, 0.2))
         self.elsewhere, self.moves = mlp(width + asked, tower, 1), nn.Linear(width + asked, 16)
         self.shares = nn.Linear(16, 2)
         nn.init.zeros_(self.shares.weight)
@@ -77,12 +77,11 @@ class Canni(nn.Module):
         redeems, share, more = (head(z1).squeeze(2) for head in self.treated)
         mu0 = f.softplus(raw0)
         organic, base = mu0.detach(), raw0.detach()
-        parts = (mu0, organic, f.softplus(base + more) - organic, redeems, torch.sigmoid(share))
+        parts = (mu0, organic, (f.softplus(base + more) - organic) * torch.sigmoid(redeems), redeems, torch.sigmoid(share))
         alone = self.assembled(*parts)
         demand, uplift = alone[0].detach(), torch.relu(alone[1] - alone[0]).detach()
         compete = torch.sigmoid(self.q(z) @ self.k(z).transpose(1, 2) / math.sqrt(8) + self.offset + same * self.same) * self.others
-        level = torch.log(uplift + 1e-4)
-        beats = compete * torch.sigmoid(self.sharp.clamp(1, 100) * (level[:, None, :] - level[:, :, None]))
+        beats = compete * (uplift[:, None, :] > uplift[:, :, None]).float()
         stronger = (beats * t[:, None, :]).sum(2)
         fades = lambda v, by: torch.exp(-(v * by).clamp(-1, 8))
         without = stronger[:, None, :] - beats.transpose(1, 2) * t[:, :, None]

@@ -35,14 +35,14 @@ export const sellersConfig: z.ZodType<SellersOptions, Partial<SellersOptions>> =
     .number()
     .min(0)
     .max(0.95)
-    .default(0.14)
+    .default(0.155)
     .describe("Mean share, over users, of a segment's gain that is taken from the organic demand of its shops."),
-  outside: z.number().min(0).max(0.95).default(0.17).describe("Mean share, over users, of all gains that is taken from spending outside the candidates."),
+  outside: z.number().min(0).max(0.95).default(0.187).describe("Mean share, over users, of all gains that is taken from spending outside the candidates."),
   switching: z
     .number()
     .min(0)
     .max(10)
-    .default(5)
+    .default(8)
     .describe("How far users differ in what they substitute: loyal ones add, switchers move their spending; 0 makes all alike."),
   intent: z
     .number()
@@ -178,23 +178,24 @@ function sequences(people: readonly ReturnType<typeof simulateUser>[], rows: num
  *   S_u     candidates, segment drawn from 0.8 theta_u + 0.2 / 10
  *   aff     = 1.5 log(10 theta_u[g_s] + 0.1) + 0.5 q_s + 0.3 x_u.x_s
  *   b       = spend_u price_s logistic(aff - 2)                                     organic demand
- *   u       = 0.3 price_s softplus(12 v + 0.3 x_u.w - 0.5 aff),  v of 5, 10, 20 %    uplift before cannibalisation; |w| = 1
+ *   clear_u = logistic(c' + 2 x_u.o),  |o| = 1, w.o = a.o = 0, its mean about 1 - 0.75 unredeemed      share of purchases without a better coupon at hand
+ *   u       = 0.45 clear_u price_s softplus(12 v + 0.3 x_u.w - 0.5 aff),  v of 5, 10, 20 %    uplift before cannibalisation; |w| = 1
  *   eff     = T u exp(-decay k),  k the stronger incentives of the segment
  *   moved_u = logistic(c + switching x_u.a),  |a| = 1, w.a = 0.8, its mean about diversion + outside    share of gains that is moved and not added
- *   mean    = max(0, b + eff - diversion_u E_g b / sum_g b),  E_g the segment's sum of eff;  outside 60 spend_u - outside_u sum E_g
- *   Y       buys ~ Bern(1 - exp(-8 mean / price)), amount ~ Gamma(8) of that mean
- *   R       where a treated user buys: Bern(logistic(k0 - better)) if it would have been bought anyway, Bern(logistic(k0 + intent - better)) if the
+ *   mean    = max(0, b + eff - diversion_u E_g b / sum_g b),  E_g the segment's sum of eff;  outside 3 m spend_u - outside_u sum E_g
+ *   Y       buys ~ Bern(1 - exp(-2 mean / price)), amount ~ Gamma(8) of that mean
+ *   R       where a treated user buys: Bern(clear_u logistic(k0 - better)) if it would have been bought anyway, Bern(logistic(k0 + intent - better)) if the
  *           incentive brought it, a share eff / (eff + b) of cases;  better = max(0, N(0, 1)); k0 by a pilot
  */
 export const sellersGenerator: Generator = define({
   id: "sellers",
-  summary: "Users and candidate sellers whose incentives steal from each other and are not always redeemed; isolated effects overstate the gain by 1.35.",
+  summary: "Users and candidate sellers whose incentives steal from each other and are not always redeemed; isolated effects overstate the gain by 1.37.",
   source: [
     {
       key: "CanniUplift2026",
       at: "sec. 4",
       departure:
-        "equations are a reconstruction; decay 3, diversion 0.14, outside 0.17 and users who differ in what they move are tuned so that shops' effects overstate by 1.35",
+        "equations are a reconstruction; decay 3, diversion 0.155, outside 0.187 and users who differ in what they move and in the other coupons they have are tuned so that shops' effects overstate by 1.37",
     },
   ],
   config: sellersConfig,

@@ -27,15 +27,17 @@ export const segments = 10;
 const traits = 4;
 const values = [5, 10, 20] as const;
 /** Purchases a seller's price stands for: the chance to buy is 1 - exp(-baskets x mean / price). */
-const baskets = 8;
+const baskets = 2;
 /** Shape of the Gamma that an amount is drawn from. */
 const shape = 8;
 /** What an incentive brings, as a share of the price; how much users differ in it; how prices differ (all logarithmic but the first). */
-const strength = 0.3;
+const strength = 0.45;
 const reachWeight = 0.3;
 const priceSpread = 0.3;
 /** Correlation between taking to incentives and moving spending for them. */
 const dealProne = 0.8;
+/** How far users differ, in log-odds, in how often they have a better coupon at hand. */
+const couponSpread = 2;
 /** Users of a cluster where clusters are randomised. */
 const clusterSize = 20;
 
@@ -49,9 +51,10 @@ export interface SellersWorld {
   readonly x: Float64Array;
   /** Sellers of each segment. */
   readonly members: readonly Int32Array[];
-  /** Taste for incentives, and the direction along which users differ in what they substitute. */
+  /** Taste for incentives, and the directions along which users differ in what they substitute and in the other coupons they have. */
   readonly w: readonly number[];
   readonly a: readonly number[];
+  readonly o: readonly number[];
   /** Intercept of redeeming, such that the share of unredeemed purchases is as asked for. */
   readonly k0: number;
   readonly rng: Rng;
@@ -126,7 +129,11 @@ export function sellersWorld(config: SellersConfig, rng: Rng): SellersWorld {
   const along = dot(free, w);
   const rest = unit(free.map((v, j) => v - along * w[j]));
   const a = w.map((v, j) => dealProne * v + Math.sqrt(1 - dealProne ** 2) * rest[j]);
-  const world = { config, segment, quality, price, x, members: lists.map((list) => Int32Array.from(list)), w, a, k0: 0, rng };
+  // Who has other coupons is told by a third direction, at right angles to both.
+  const third = Array.from({ length: traits }, () => taste.normal());
+  const [onW, onRest] = [dot(third, w), dot(third, rest)];
+  const o = unit(third.map((v, j) => v - onW * w[j] - onRest * rest[j]));
+  const world = { config, segment, quality, price, x, members: lists.map((list) => Int32Array.from(list)), w, a, o, k0: 0, rng };
   return { ...world, k0: calibrated(world) };
 }
 
@@ -141,8 +148,8 @@ function unit(v: readonly number[]): number[] {
 function calibrated(world: SellersWorld): number {
   const pilot = { ...world, rng: world.rng.split("pilot") };
   const { intent, unredeemed } = world.config;
-  const cases: { readonly buy: number; readonly made: number; readonly better: number }[] = [];
-  for (let i = 0; i < 400; i++) {
+  const cases: { readonly buy: number; readonly made: number; readonly better: number; readonly clear: number }[] = [];
+  for (let i = 0; i < 2000; i++) {
     const person = drawPerson(pilot, i);
     const { market, planned, rules } = person;
     const { mean, effect } = expected(market, planned, rules);
@@ -152,14 +159,15 @@ function calibrated(world: SellersWorld): number {
           buy: buying(mean[j], world.price[person.seller[j]]),
           made: effect[j] / (effect[j] + market.b[j] + 1e-12),
           better: person.better[j],
+          clear: person.clear,
         });
   }
   let [low, high] = [-30, 30];
   for (let step = 0; step < 60; step++) {
     const middle = (low + high) / 2;
     let [lost, all] = [0, 0];
-    for (const { buy, made, better } of cases) {
-      lost += buy * (1 - redeeming(middle - better, made, intent));
+    for (const { buy, made, better, clear } of cases) {
+      lost += buy * (1 - redeeming(middle - better, made, clear, intent));
       all += buy;
     }
     if (lost / all > unredeemed) low = middle;
@@ -168,9 +176,12 @@ function calibrated(world: SellersWorld): number {
   return (low + high) / 2;
 }
 
-/** Purchases that the incentive brought are redeemed more often, by `intent` in log-odds, than those that would have been made anyway. */
-function redeeming(base: number, made: number, intent: number): number {
-  return (1 - made) * logistic(base) + made * logistic(base + intent);
+/**
+ * Purchases that the incentive brought are redeemed more often, by `intent` in log-odds, than those that would have been made anyway; those only where no better
+ * coupon is at hand.
+ */
+function redeeming(base: number, made: number, clear: number, intent: number): number {
+  return (1 - made) * clear * logistic(base) + made * logistic(base + intent);
 }
 
 function buying(mean: number, price: number): number {
@@ -184,9 +195,18 @@ export function substitution({ decay, diversion, outside, switching }: SellersCo
   return { decay, diversion: diversion * own, outside: outside * own };
 }
 
+/**
+ * Share of a user's purchases without a better coupon at hand. Better coupons are three quarters as common as purchases without redemption, which leaves some of
+ * these to organic intent.
+ */
+function clearOf({ unredeemed }: SellersConfig, trait: number): number {
+  const other = 0.75 * unredeemed;
+  return logistic(Math.log((1 - other) / other) * Math.sqrt(1 + (Math.PI * couponSpread ** 2) / 8) + couponSpread * trait);
+}
+
 /** Draws a user: what is known of them, the candidates, the plan. */
 function drawPerson(world: SellersWorld, i: number) {
-  const { config, segment, quality, price, x, members, w, a } = world;
+  const { config, segment, quality, price, x, members, w, a, o } = world;
   const rng = world.rng.split("user", i);
   const theta = dirichlet(segments, 0.3, rng.split("preference"));
   const own = rng.split("x");
@@ -200,6 +220,7 @@ function drawPerson(world: SellersWorld, i: number) {
   const [b, u, visits, value, better, probability] = [0, 1, 2, 3, 4, 5].map(() => new Float64Array(m));
   const planned = new Uint8Array(m);
   const reach = dot(xu, w);
+  const clear = clearOf(config, dot(xu, o));
   for (let j = 0; j < m; j++) {
     const s = seller[j];
     let match = 0;
@@ -207,15 +228,32 @@ function drawPerson(world: SellersWorld, i: number) {
     const affinity = 1.5 * Math.log(theta[segment[s]] * 10 + 0.1) + 0.5 * quality[s] + 0.3 * match;
     value[j] = values[offer.int(values.length)];
     b[j] = spend * price[s] * logistic(affinity - 2);
-    u[j] = strength * price[s] * softplus((12 * value[j]) / 100 + reachWeight * reach - 0.5 * affinity);
+    u[j] = clear * strength * price[s] * softplus((12 * value[j]) / 100 + reachWeight * reach - 0.5 * affinity);
     visits[j] = offer.poisson(Math.exp(Math.min(4, 0.5 * affinity)));
     better[j] = Math.max(0, offer.normal());
     probability[j] = logistic(Math.log(config.share / (1 - config.share)) + config.confounding * affinity);
     planned[j] = offer.bernoulli(probability[j]);
   }
   const rules = substitution(config, dot(xu, a));
-  const market: Market = { b, u, segment: seller.map((s) => segment[s]), outside: 60 * spend };
-  return { rng, theta, x: xu, spend, reach, pastSpend, seller, visits: Int32Array.from(visits), value, better, probability, planned, market, rules, price };
+  const market: Market = { b, u, segment: seller.map((s) => segment[s]), outside: 3 * config.candidates * spend };
+  return {
+    rng,
+    theta,
+    x: xu,
+    spend,
+    reach,
+    clear,
+    pastSpend,
+    seller,
+    visits: Int32Array.from(visits),
+    value,
+    better,
+    probability,
+    planned,
+    market,
+    rules,
+    price,
+  };
 }
 
 function drawSellers(m: number, theta: readonly number[], members: readonly Int32Array[], rng: Rng): Int32Array {
@@ -290,7 +328,7 @@ export function truthOf(market: Market, planned: Uint8Array, rules: Rules): User
 export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
   const { config, price, k0 } = world;
   const person = drawPerson(world, i);
-  const { rng, market, planned, rules, seller, better, theta, reach } = person;
+  const { rng, market, planned, rules, seller, better, theta, reach, clear } = person;
   const m = seller.length;
   const cluster = Math.floor(i / clusterSize);
   const coin = config.assignment === "cluster" ? world.rng.split("cluster", cluster) : rng.split("arm");
@@ -304,7 +342,7 @@ export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
     const chance = buying(mean[j], price[seller[j]]);
     const buys = noise.bernoulli(chance);
     const amount = chance > 0 ? ((mean[j] / chance) * noise.gamma(shape)) / shape : 0;
-    const uses = noise.bernoulli(redeeming(k0 - better[j], effect[j] / (effect[j] + market.b[j] + 1e-12), config.intent));
+    const uses = noise.bernoulli(redeeming(k0 - better[j], effect[j] / (effect[j] + market.b[j] + 1e-12), clear, config.intent));
     spent[j] = buys * amount;
     redeemed[j] = assigned[j] === 1 && buys === 1 ? uses : 0;
   }

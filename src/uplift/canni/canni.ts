@@ -112,7 +112,9 @@ export function canniNet(config: CanniConfig, about: About): SellerNet {
     return {
       mu0,
       organic,
-      gain,
+      // What is gained where redeemed, times how often that is: redemption is seen far more clearly than a gain in spending, and tells users apart. Of either
+      // sign, and no restriction in itt mode, where nothing keeps the gain of a redemption from being as small or large as the data ask.
+      gain: mode === "exclusion" ? gain : c.mul(gain, c.sigmoid(raw.redeems)),
       redeems: raw.redeems,
       share: c.sigmoid(raw.share),
       ...(raw.free === undefined ? {} : { free0: spending(c.add(base, raw.free)) }),
@@ -156,7 +158,7 @@ interface Company {
 
 /**
  * The responses. With redemption, what is spent without redeeming is a share of organic demand, and all else is spent redeeming:
- *   (1 - p) m0 = share organic,   p m1 = (1 - share) organic + gain,   so   tau = gain,
+ *   (1 - p) m0 = share organic,   p m1 = (1 - share) organic + p gain,   so   tau = p gain,
  * and what redeemers spend tells the gain with less noise than all spending does. In exclusion mode the gain is p times that of a redeemed incentive.
  */
 function assembled({ mu0, organic, gain, redeems, share, free0 }: Parts, exclusion: boolean, company?: Company): Heads {

@@ -17,10 +17,10 @@ const own = {
   platform: z.boolean().default(true).describe("Let heads see the rivals' incentives, and tie their sum to the platform's total (PGA)."),
   platformWeight: weight(1, "Weight of the platform's total in the loss."),
   redemptionWeight: weight(
-    0.03,
+    0.05,
     "Weight of the redemption in the loss; spending counts in units of ten times its mean, so that 1 would be ten times its share.",
   ),
-  entireSpaceWeight: weight(0.1, "Weight of spending with and without redemption in the loss, which teaches who gains and disturbs who loses."),
+  entireSpaceWeight: weight(0.3, "Weight of spending with and without redemption in the loss."),
   armWeight: weight(15, "Weight of the platform's total summed over each arm of users, in each batch; 0 leaves it out."),
 };
 

@@ -176,11 +176,9 @@ export function rivalry({ width, categories }: { readonly width: number; readonl
       same: c.weight([1], { start: c.starts.constant(9), group: "rivals" }),
       // Near nothing between categories: the many who hardly compete would add up to more than the few who do.
       offset: c.weight([1], { start: c.starts.constant(categories > 0 ? -7 : -2), group: "rivals" }),
-      // How sharply the stronger of two is told: with many rivals, a soft comparison would let the strongest of all be beaten by their sum.
-      sharp: c.weight([1], { start: c.starts.constant(12), group: "competition" }),
     },
     apply: (weights, z, { t, mask, same }, demand, uplift, wearing) => {
-      const w = weights as Record<"query" | "key", c.Tensors> & Record<"same" | "offset" | "sharp", c.Tensor>;
+      const w = weights as Record<"query" | "key", c.Tensors> & Record<"same" | "offset", c.Tensor>;
       const m = z.shape[1] as number;
       const learned = c.div(c.matmul(query.apply(w.query, z), key.apply(w.key, z), { transposeB: true }), Math.sqrt(inner));
       const byCategory = same === undefined ? w.offset : c.add(c.mul(same, w.same), w.offset);
@@ -190,8 +188,9 @@ export function rivalry({ width, categories }: { readonly width: number; readonl
       );
       // [B, m, m]: how much candidate k competes with candidate j, and beats it.
       const compete = c.mul(c.sigmoid(c.add(learned, byCategory)), c.mul(c.expand(mask, 1), others));
-      const level = c.log(c.add(uplift, 1e-4));
-      const beats = c.mul(compete, c.sigmoid(c.mul(c.sub(c.expand(level, 1), c.expand(level, 2)), c.clip(w.sharp, 1, 100))));
+      // The stronger of two beats the other, however close: so an incentive more never lowers what a group of rivals gains (what the newcomer brings, worn by the
+      // stronger, is more than what it takes from the weaker). A soft comparison would let it, by wearing those that are far stronger a little.
+      const beats = c.mul(compete, c.cast(c.greater(c.expand(uplift, 1), c.expand(uplift, 2)), "float"));
       const stronger = c.sum(c.mul(beats, c.expand(t, 1)), 2);
       // What wears rival k off, but for j itself.
       const without = c.sub(c.expand(stronger, 1), c.mul(c.transpose(beats, [0, 2, 1]), c.expand(t, 2)));

@@ -14,6 +14,7 @@ import { type Build, lossOf, type Observed, type SellerNet, watchedOf } from "./
 import { encoder, type Seen } from "./parts.ts";
 import { predictionOf, type Runs } from "./prediction.ts";
 import type { SellersConfig } from "./settings.ts";
+import { l2Of } from "../net/settings.ts";
 import { weightsOf } from "./weights.ts";
 
 export const sellerTraits: Traits = {
@@ -189,6 +190,7 @@ function trainMember<C extends SellersConfig>(
     },
   };
   const epochs = Math.max(1, Math.round(config.steps / batchCount));
+  const l2 = l2Of(config, Math.round(table.rows.length * (users.length / table.users)));
   const observed = ({ y, redeemed, w, total, arm }: Readonly<Record<string, c.Tensor>>): Observed => ({ y, redeemed, w, total, arm });
   return c.train({
     init,
@@ -196,10 +198,7 @@ function trainMember<C extends SellersConfig>(
     loss: (weights, batch, step) => lossOf(net, config, weights.net as c.Tensors, seenOf(weights, batch), observed(batch), step),
     optimiser: {
       learningRate: c.cosine(config.learningRate, config.learningRate / 50),
-      l2:
-        net.l2 === undefined
-          ? config.l2
-          : Object.fromEntries(["main", "embedding", ...Object.keys(net.l2)].map((group) => [group, config.l2 * (net.l2?.[group] ?? 1)])),
+      l2: net.l2 === undefined ? l2 : Object.fromEntries(["main", "embedding", ...Object.keys(net.l2)].map((group) => [group, l2 * (net.l2?.[group] ?? 1)])),
       groups: net.rates,
       clipNorm: 10,
     },

@@ -15,7 +15,7 @@ export interface SellersConfig {
   readonly steps: number;
   readonly batch: number;
   readonly learningRate: number;
-  readonly l2: number;
+  readonly l2: number | "auto";
   readonly dropout: number;
   readonly heldOut: number;
   readonly patience: number;
@@ -45,10 +45,15 @@ export const sellersConfig: { readonly [K in keyof SellersConfig]: z.ZodType<Sel
     .default("auto")
     .describe("Inverse probability weights: by known probabilities, by estimated ones, or none; auto takes known ones where they vary."),
   repair: z.boolean().default(false).describe("Mend rows that contradict each other and say what was done, instead of refusing the data."),
-  steps: z.int().min(1).max(10_000_000).default(1000).describe("Steps of the optimiser; at least one pass over the users is always made."),
+  steps: z.int().min(1).max(10_000_000).default(2000).describe("Steps of the optimiser; at least one pass over the users is always made."),
   batch: z.int().min(1).max(1_000_000).default(1024).describe("Pairs of user and seller in a step, about: whole users are taken."),
   learningRate: z.number().positive().max(1).default(0.005).describe("Learning rate of Adam at its highest; it falls along half a cosine."),
-  l2: z.number().min(0).max(10).default(1e-4).describe("Weight of the squared weights in the loss (matrices, not biases)."),
+  l2: z
+    .union([z.literal("auto"), z.number().min(0).max(10)])
+    .default("auto")
+    .describe(
+      "Weight of the squared weights in the loss (matrices, not biases); auto is 5 divided by the number of pairs, as a prior that more pairs outweigh.",
+    ),
   dropout: z.number().min(0).max(0.9).default(0).describe("Share of hidden units left out in each step."),
   heldOut: z.number().min(0).max(0.9).default(0).describe("Share of the users held out to stop early; 0 trains on all users for all steps."),
   patience: z.int().min(1).max(10_000_000).default(500).describe("Steps without a better loss on the held-out users after which training stops."),

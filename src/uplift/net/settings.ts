@@ -39,7 +39,7 @@ export function widths(what: string, ...standard: number[]): z.ZodType<readonly 
 }
 
 /** Weight of the squared weights, given the rows trained on. */
-export function l2Of({ l2 }: TrainingConfig, rows: number): number {
+export function l2Of({ l2 }: Pick<TrainingConfig, "l2">, rows: number): number {
   return l2 === "auto" ? Math.min(1, 5 / rows) : l2;
 }
 
