@@ -1,4 +1,4 @@
-import { addGram, mirror } from "../base/linear/gram.ts";
+import { gram } from "../base/linear/gram.ts";
 import { inverseSpd, solveSpd } from "../base/linear/solve.ts";
 import type { TwoSamples } from "../data/longterm.ts";
 import { fitEncoder } from "../learn/encode.ts";
@@ -92,13 +92,11 @@ function targets({ experiment, features }: Moments, rows: Int32Array, e: Float64
   const n = e.length;
   const within = [new Float64Array(rows.length).fill(1), ...features.map((column) => Float64Array.from(rows, (i) => column[i]))];
   const design = Float64Array.from(rows, (i) => 1 / e[i]);
-  const gram = new Float64Array(q * q);
-  addGram(gram, within, rows.length, design);
-  mirror(gram, q);
+  const products = gram(within, design);
   // As above: one row's weight against each slope.
-  for (let j = 1; j < q; j++) gram[j * q + j] += 1;
+  for (let j = 1; j < q; j++) products[j * q + j] += 1;
   const whole = Float64Array.from({ length: q }, (_, j) => (j === 0 ? 1 : features[j - 1].reduce((sum, v) => sum + v, 0) / n));
-  const k = solveSpd(gram, whole);
+  const k = solveSpd(products, whole);
   if (k === undefined) throw new Error("the regression of an arm's means has no solution in spite of its penalty");
   const weight = design.map((w, r) => w * within.reduce((sum, column, j) => sum + k[j] * column[r], 0));
   return Float64Array.from(experiment, (column) => rows.reduce((sum, i, r) => sum + weight[r] * column[i], 0));
@@ -123,9 +121,7 @@ function tilted(columns: readonly Float64Array[], target: Float64Array, penalty:
     const { share } = point;
     const mean = columns.map((column) => column.reduce((sum, v, i) => sum + share[i] * v, 0));
     const slope = Float64Array.from(mean, (m, j) => m - target[j] + penalty * b[j]);
-    const curvature = new Float64Array(p * p);
-    addGram(curvature, columns, n, share);
-    mirror(curvature, p);
+    const curvature = gram(columns, share);
     for (let j = 0; j < p; j++) {
       for (let k = 0; k < p; k++) curvature[j * p + k] -= mean[j] * mean[k];
       curvature[j * p + j] += penalty;
@@ -156,12 +152,10 @@ function weightedLine(
 ): { readonly coefficients: Float64Array; readonly degrees: number } {
   const all = [new Float64Array(y.length).fill(1), ...columns];
   const q = all.length;
-  const plain = new Float64Array(q * q);
-  addGram(plain, all, y.length, share);
-  mirror(plain, q);
-  const gram = plain.slice();
-  for (let j = 1; j < q; j++) gram[j * q + j] += penalty;
-  const inverse = inverseSpd(gram);
+  const plain = gram(all, share);
+  const held = plain.slice();
+  for (let j = 1; j < q; j++) held[j * q + j] += penalty;
+  const inverse = inverseSpd(held);
   if (inverse === undefined) throw new Error("the outcome's line under the weights has no solution in spite of its penalty");
   const side = all.map((column) => column.reduce((sum, v, i) => sum + share[i] * v * y[i], 0));
   const coefficients = Float64Array.from({ length: q }, (_, j) => side.reduce((sum, v, k) => sum + inverse[j * q + k] * v, 0));

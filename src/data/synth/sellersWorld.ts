@@ -157,7 +157,7 @@ function calibrated(world: SellersWorld): number {
       if (planned[j] === 1)
         cases.push({
           buy: buying(mean[j], world.price[person.seller[j]]),
-          made: effect[j] / (effect[j] + market.b[j] + 1e-12),
+          made: madeBy(effect[j], market.b[j]),
           better: person.better[j],
           clear: person.clear,
         });
@@ -191,7 +191,7 @@ function buying(mean: number, price: number): number {
 /** What a user substitutes: the shares of gains taken from the segment and from outside, moved together by a trait of mean 0 and variance 1. */
 export function substitution({ decay, diversion, outside, switching }: SellersConfig, trait: number): Rules {
   const all = diversion + outside;
-  const own = all > 0 ? logistic(Math.log(all / (1 - all)) * Math.sqrt(1 + (Math.PI * switching ** 2) / 8) + switching * trait) / all : 0;
+  const own = all > 0 ? among(Math.log(all / (1 - all)), switching, trait) / all : 0;
   return { decay, diversion: diversion * own, outside: outside * own };
 }
 
@@ -201,7 +201,17 @@ export function substitution({ decay, diversion, outside, switching }: SellersCo
  */
 function clearOf({ unredeemed }: SellersConfig, trait: number): number {
   const other = 0.75 * unredeemed;
-  return logistic(Math.log((1 - other) / other) * Math.sqrt(1 + (Math.PI * couponSpread ** 2) / 8) + couponSpread * trait);
+  return among(Math.log((1 - other) / other), couponSpread, trait);
+}
+
+/** A share that differs among users by `spread` log-odds a standard deviation of the trait, and whose mean has about these log-odds. */
+function among(logOdds: number, spread: number, trait: number): number {
+  return logistic(logOdds * Math.sqrt(1 + (Math.PI * spread ** 2) / 8) + spread * trait);
+}
+
+/** Share of what is expected at a shop that its incentive brings. */
+function madeBy(effect: number, organic: number): number {
+  return effect / (effect + organic + 1e-12);
 }
 
 /** Draws a user: what is known of them, the candidates, the plan. */
@@ -342,7 +352,7 @@ export function simulateUser(world: SellersWorld, i: number): SimulatedUser {
     const chance = buying(mean[j], price[seller[j]]);
     const buys = noise.bernoulli(chance);
     const amount = chance > 0 ? ((mean[j] / chance) * noise.gamma(shape)) / shape : 0;
-    const uses = noise.bernoulli(redeeming(k0 - better[j], effect[j] / (effect[j] + market.b[j] + 1e-12), clear, config.intent));
+    const uses = noise.bernoulli(redeeming(k0 - better[j], madeBy(effect[j], market.b[j]), clear, config.intent));
     spent[j] = buys * amount;
     redeemed[j] = assigned[j] === 1 && buys === 1 ? uses : 0;
   }

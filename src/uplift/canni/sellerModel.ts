@@ -9,12 +9,12 @@ import { holdout } from "../../data/split.ts";
 import { joinMembers, splitMembers } from "../../learn/bundle.ts";
 import type { Citation, FitContext, Fitted, Model, Traits } from "../../model/contract.ts";
 import { contentOrder } from "../../model/order.ts";
+import { l2Of } from "../net/settings.ts";
 import { batchOfUsers, fitSellersInputs, restoreSellersInputs, type SellersInputs, type SellersTable, tableOf } from "./inputs.ts";
 import { type Build, lossOf, type Observed, type SellerNet, watchedOf } from "./net.ts";
 import { encoder, type Seen } from "./parts.ts";
 import { predictionOf, type Runs } from "./prediction.ts";
 import type { SellersConfig } from "./settings.ts";
-import { l2Of } from "../net/settings.ts";
 import { weightsOf } from "./weights.ts";
 
 export const sellerTraits: Traits = {

@@ -40,21 +40,12 @@ export function sparseReading(inputs: number, outputs: number, terms: BaselineTe
     const square = c.square(near);
     // The cube less three times the input is at right angles to it for a normal input; over the root of 6 its deviation is 1.
     const cube = c.mul(c.sub(c.mul(square, near), c.mul(near, 3)), 1 / Math.sqrt(6));
-    const products =
-      pairs.length === 0
-        ? []
-        : [
-            c.mul(
-              columns(
-                near,
-                pairs.map(([a]) => a),
-              ),
-              columns(
-                near,
-                pairs.map(([, b]) => b),
-              ),
-            ),
-          ];
+    const side = (which: 0 | 1): c.Tensor =>
+      columns(
+        near,
+        pairs.map((pair) => pair[which]),
+      );
+    const products = pairs.length === 0 ? [] : [c.mul(side(0), side(1))];
     return c.concat([x, square, cube, ...products], 1);
   };
   return {
